@@ -1,0 +1,213 @@
+"""The report as one value: every format renders this and computes nothing. Its JSON form is
+`postvakt.report/1`, published in `docs/report.schema.json` and stable."""
+
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from postvakt.model.gap import Why
+from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
+
+VerdictOutcome = Literal[
+    "not-examined", "inconclusive", "clear-since", "clear", "attempted", "compromised"
+]
+Grade = Literal[
+    "", "probed", "attempt-failed", "access-gained", "file-written", "shell-used", "credential-access",
+    "lateral-movement", "impact",
+]  # fmt: skip
+AnswerState = Literal["met", "unmet", "unknown", "not-applicable"]
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The time that is asked about. `end` is the acquisition, as far as the evidence tells."""
+
+    start: datetime
+    end: datetime | None
+
+
+class EvidenceRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    path: str
+    sha256: str
+    bytes: int
+    kind: str
+    recognised_as: str
+    host: str
+    members: int = 0
+    relevant: int = 0
+    gaps: int = 0
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One matched row: where it was read and its own fields."""
+
+    table: str
+    evidence: str
+    source: str
+    locator: int
+    locator_kind: str
+    time: datetime | None
+    fields: dict[str, str]
+    detail: str = ""
+
+
+class Acknowledgement(msgspec.Struct, frozen=True):
+    by: str
+    at: datetime
+    reason: str
+
+
+class FindingRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The matches of one rule on one host, told once. `id` is stable over runs."""
+
+    id: str
+    rule: str
+    kind: RuleKind
+    title: str
+    level: Level
+    confidence: Confidence
+    stage: Stage
+    techniques: tuple[str, ...]
+    cves: tuple[str, ...]
+    count: int
+    undated: int
+    first: datetime | None
+    last: datetime | None
+    sample: tuple[Sample, ...]
+    explain: str
+    means: str
+    benign: str
+    next: str
+    origin: str
+    acknowledged: Acknowledgement | None = None
+
+
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`finding` is None where the step was not seen; `missing` then says why."""
+
+    step: str
+    title: str
+    stage: Stage
+    finding: str | None
+    time: datetime | None
+    missing: str = ""
+
+
+class ChainRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    title: str
+    complete: bool
+    steps: tuple[StepRow, ...]
+
+
+class Hole(msgspec.Struct, frozen=True):
+    first: datetime
+    last: datetime
+
+
+class CoverageRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of one artifact on one host. `days` counts dated records by day (YYYY-MM-DD)."""
+
+    artifact: str
+    files: int
+    bytes: int
+    records: int
+    undated: int
+    first: datetime | None
+    last: datetime | None
+    holes: tuple[Hole, ...]
+    lost: int = 0
+    days: dict[str, int] = {}
+
+
+class GapRow(msgspec.Struct, frozen=True, kw_only=True):
+    id: str
+    artifact: str
+    source: str
+    locator: int | None
+    why: Why
+    detail: str
+    count: int = 1
+
+
+class QuestionRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`answer` is yes (a finding says so), no-since (nothing found, answerable from `since`), or unanswerable."""
+
+    id: str
+    asks: str
+    mandatory: bool
+    answer: Literal["yes", "no", "no-since", "unanswerable"]
+    since: datetime | None
+    basis: str
+    findings: tuple[str, ...] = ()
+
+
+class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
+    outcome: VerdictOutcome
+    grade: Grade
+    since: datetime | None
+    because: tuple[str, ...]
+
+
+class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
+    requirement: str
+    title: str
+    state: AnswerState
+    basis: str
+
+
+class NameClaim(msgspec.Struct, frozen=True, kw_only=True):
+    """One name that the evidence gives the host, and where it says so."""
+
+    name: str
+    basis: str
+    count: int
+
+
+class BuildRow(msgspec.Struct, frozen=True, kw_only=True):
+    build: str
+    first: datetime | None
+    until: datetime | None
+    source: str
+
+
+class HostRow(msgspec.Struct, frozen=True, kw_only=True):
+    host: str
+    roles: tuple[str, ...]
+    zone: str
+    names: tuple[NameClaim, ...]
+    verdict: VerdictRow
+    questions: tuple[QuestionRow, ...]
+    findings: tuple[FindingRow, ...]
+    chains: tuple[ChainRow, ...]
+    coverage: tuple[CoverageRow, ...]
+    gaps: tuple[GapRow, ...]
+    builds: tuple[BuildRow, ...]
+    mitigations: tuple[str, ...]
+    answers: tuple[AnswerRow, ...]
+    hypotheses: tuple[str, ...] = ()
+
+
+class RulesRow(msgspec.Struct, frozen=True, kw_only=True):
+    asked: int
+    matched: int
+    not_asked: tuple[NotAsked, ...]
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    schema: str
+    postvakt: str
+    content: str
+    directive: str
+    directive_title: str
+    tlp: str
+    window: Window
+    rules: RulesRow
+    evidence: tuple[EvidenceRow, ...]
+    hosts: tuple[HostRow, ...]
+    inventory: tuple[str, ...] = ()
+    answers: tuple[AnswerRow, ...] = ()
+
+
+SCHEMA = "postvakt.report/1"

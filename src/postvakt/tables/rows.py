@@ -1,0 +1,94 @@
+"""Rows on their way from a parser to a part: Arrow schemas of TableSpecs and the shared batcher."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from postvakt.model.artifact import Artifact
+from postvakt.model.evidence import Source
+from postvakt.model.gap import Clue, Gap
+from postvakt.model.table import TableSpec
+
+BATCH_ROWS = 32_768
+"""Rows a batch holds at most: keeps a worker's memory flat whatever the file's size."""
+
+PAIRS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))
+ARROW = {
+    "string": pa.string(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "time": pa.timestamp("us", tz="UTC"),
+    "pairs": PAIRS,
+    "strings": pa.list_(pa.string()),
+}
+LEADING = (("time", ARROW["time"]), ("locator", pa.int64()))
+TRAILING = (("unmapped", PAIRS),)
+STAMPED = (("evidence", pa.string()), ("source", pa.string()))
+
+
+class Rows(msgspec.Struct, frozen=True):
+    """A batch of one table's rows in source order: `time`, `locator`, the spec's columns, `unmapped`."""
+
+    spec: TableSpec
+    batch: Any  # pa.RecordBatch; msgspec knows no Arrow
+
+
+Read = Rows | Gap | Clue
+Parse = Callable[[Source], Iterator[Read]]
+
+
+class Reader(msgspec.Struct, frozen=True):
+    """An artifact with the tables it fills and the function that reads it."""
+
+    artifact: Artifact
+    tables: tuple[TableSpec, ...]
+    parse: Any  # Parse; a callable is not a msgspec type
+
+
+def schema(spec: TableSpec, *, stamped: bool = False) -> pa.Schema:
+    """Return the Arrow schema of a table; `stamped` adds `evidence` and `source`, as parts hold them."""
+    columns = [(c.name, ARROW[c.type]) for c in spec.columns]
+    ends = STAMPED if stamped else ()
+    return pa.schema([*LEADING, *ends, *columns, *TRAILING])
+
+
+def batches(spec: TableSpec, records: Iterable[Mapping[str, Any] | Gap | Clue]) -> Iterator[Read]:
+    """Gather small artifacts' records into batches; Gaps and Clues pass through in their place.
+
+    A record is a mapping of column names (with `time`, `locator`); a name that the table lacks is
+    kept in `unmapped`.
+    """
+    known = frozenset(schema(spec).names)
+    waiting: list[dict[str, Any]] = []
+    for record in records:
+        if isinstance(record, Gap | Clue):
+            yield record
+            continue
+        waiting.append(_fit(record, known))
+        if len(waiting) == BATCH_ROWS:
+            yield Rows(spec, _batch(spec, waiting))
+            waiting = []
+    if waiting:
+        yield Rows(spec, _batch(spec, waiting))
+
+
+def _batch(spec: TableSpec, records: list[dict[str, Any]]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist(records, schema=schema(spec))
+
+
+def _fit(record: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
+    fitted = {name: value for name, value in record.items() if name in known}
+    extra = [
+        {"name": name, "value": _text(value)} for name, value in record.items() if name not in known
+    ]
+    if extra:
+        fitted["unmapped"] = [*(fitted.get("unmapped") or ()), *extra]
+    return fitted
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
