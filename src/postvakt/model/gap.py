@@ -26,7 +26,9 @@ class Gap(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
 
 
-ClueKind = Literal["host", "domain", "role", "zone", "log_directory", "install_path", "build", "os", "acquired"]
+ClueKind = Literal[
+    "host", "domain", "role", "zone", "log_directory", "install_path", "build", "os", "acquired"
+]
 
 
 class Clue(msgspec.Struct, frozen=True, kw_only=True):

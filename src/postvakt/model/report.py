@@ -9,9 +9,7 @@ import msgspec
 from postvakt.model.gap import Why
 from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
 
-VerdictOutcome = Literal[
-    "not-examined", "inconclusive", "clear-since", "clear", "attempted", "compromised"
-]
+VerdictOutcome = Literal["not-examined", "inconclusive", "clear-since", "clear", "attempted", "compromised"]
 Grade = Literal[
     "", "probed", "attempt-failed", "access-gained", "file-written", "shell-used", "credential-access",
     "lateral-movement", "impact",

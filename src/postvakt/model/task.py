@@ -51,8 +51,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     """What one source gave of one table, split value by split value: the raw material of coverage.
 
     `hours` counts dated records by hour since 1970 (hour -> count); `first` and `last` are microseconds since
-    1970; `undated` counts rows without a time. `sequences` are closed runs of the table's
-    sequence column, merged where they touch.
+    1970; `undated` counts rows without a time. `sequences` are runs of the table's sequence column without
+    a number missing, as (low, high, first time, last time), times in microseconds.
     """
 
     table: str
@@ -65,7 +65,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     first: int | None = None
     last: int | None = None
     hours: dict[str, int] = {}
-    sequences: tuple[tuple[int, int], ...] = ()
+    sequences: tuple[tuple[int, int, int | None, int | None], ...] = ()
 
 
 class ParseResult(msgspec.Struct, frozen=True, kw_only=True):

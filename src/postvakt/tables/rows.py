@@ -82,9 +82,7 @@ def _batch(spec: TableSpec, records: list[dict[str, Any]]) -> pa.RecordBatch:
 
 def _fit(record: Mapping[str, Any], known: frozenset[str]) -> dict[str, Any]:
     fitted = {name: value for name, value in record.items() if name in known}
-    extra = [
-        {"name": name, "value": _text(value)} for name, value in record.items() if name not in known
-    ]
+    extra = [{"name": name, "value": _text(value)} for name, value in record.items() if name not in known]
     if extra:
         fitted["unmapped"] = [*(fitted.get("unmapped") or ()), *extra]
     return fitted

@@ -1,0 +1,87 @@
+"""The matches of one rule on one host, told once."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from postvakt.model.clock import from_micros
+from postvakt.model.conclusion import MatchGroup
+from postvakt.model.report import Acknowledgement, FindingRow, Sample
+from postvakt.model.rule import LEVELS, Rule
+
+SAMPLES = 8
+"""Matched rows that a finding shows; the others are counted, and found by `postvakt query`."""
+
+COMPROMISED = (
+    "access-gained",
+    "file-written",
+    "shell-used",
+    "credential-access",
+    "lateral-movement",
+    "impact",
+)
+"""The stages that mean a compromise, least to most."""
+
+ATTEMPTED = ("probe", "attempt-failed")
+LABELLED = ("authorised-scan", "responder-tool")
+
+
+def identity(rule: str, host: str) -> str:
+    """Return the stable id of a finding: the same rule on the same host in any run."""
+    return hashlib.sha256(f"{rule}\0{host}".encode()).hexdigest()[:12]
+
+
+def findings(
+    host: str,
+    groups: Iterable[MatchGroup],
+    rules: Mapping[str, Rule],
+    acknowledged: Mapping[str, Acknowledgement],
+) -> tuple[FindingRow, ...]:
+    """Return one host's findings, the gravest first, then by first time."""
+    by_rule: dict[str, list[MatchGroup]] = defaultdict(list)
+    for group in groups:
+        by_rule[group.rule].append(group)
+    found = [
+        _finding(host, rules[rule], by_rule[rule], acknowledged.get(identity(rule, host)))
+        for rule in sorted(by_rule)
+    ]
+    return tuple(sorted(found, key=_gravity))
+
+
+def _gravity(row: FindingRow) -> tuple[int, int, bool, str, str]:
+    stage = COMPROMISED.index(row.stage) if row.stage in COMPROMISED else -1
+    return (-LEVELS.index(row.level), -stage, row.first is None, str(row.first), row.rule)
+
+
+def _finding(
+    host: str, rule: Rule, groups: list[MatchGroup], acknowledgement: Acknowledgement | None
+) -> FindingRow:
+    firsts = [group.first for group in groups if group.first is not None]
+    lasts = [group.last for group in groups if group.last is not None]
+    samples = sorted((sample for group in groups for sample in group.samples), key=_sample_order)
+    return FindingRow(
+        id=identity(rule.id, host),
+        rule=rule.id,
+        kind=rule.kind,
+        title=rule.title,
+        level=rule.level,
+        confidence=rule.confidence,
+        stage=rule.stage,
+        techniques=rule.techniques,
+        cves=rule.cves,
+        count=sum(group.count for group in groups),
+        undated=sum(group.undated for group in groups),
+        first=from_micros(min(firsts)) if firsts else None,
+        last=from_micros(max(lasts)) if lasts else None,
+        sample=tuple(samples[:SAMPLES]),
+        explain=samples[0].detail if samples else "",
+        means=rule.means,
+        benign=rule.benign,
+        next=rule.next,
+        origin=rule.origin,
+        acknowledged=acknowledgement,
+    )
+
+
+def _sample_order(sample: Sample) -> tuple[bool, str, str, str, int]:
+    return (sample.time is None, str(sample.time), sample.evidence, sample.source, sample.locator)

@@ -1,0 +1,238 @@
+"""Everything that was read and found, added up into one Report value."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from postvakt.model.conclusion import HostConclusion, MatchGroup
+from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
+from postvakt.model.evidence import Evidence
+from postvakt.model.gap import Gap
+from postvakt.model.report import (
+    SCHEMA,
+    Acknowledgement,
+    AnswerRow,
+    CoverageRow,
+    EvidenceRow,
+    GapRow,
+    HostRow,
+    Report,
+    RulesRow,
+    Window,
+)
+from postvakt.model.rule import NotAsked, Rule
+from postvakt.model.table import TableSpec
+from postvakt.model.task import Span
+from postvakt.reason import chains, coverage, findings, verdict
+from postvakt.reason.hosts import UNASSIGNED
+
+
+class Facts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the stages before left behind. `root_of` tells each member's root, for sources owned through it."""
+
+    version: str
+    content: str
+    directive: Directive
+    tlp: str
+    since: datetime | None
+    until: datetime | None
+    chains: Sequence[ChainSpec]
+    rules: Mapping[str, Rule]
+    asked: int
+    not_asked: Sequence[NotAsked]
+    evidence: Sequence[Evidence]
+    members: Mapping[str, tuple[int, int]]
+    hosts: Sequence[HostConclusion]
+    root_of: Mapping[tuple[str, str], str]
+    spans: Sequence[Span]
+    gaps: Sequence[Gap]
+    matches: Sequence[MatchGroup]
+    specs: Mapping[str, TableSpec]
+    acknowledged: Mapping[str, Acknowledgement]
+
+
+class _Owners:
+    """Whose a source is: named itself, or by the root it lies in."""
+
+    def __init__(self, hosts: Iterable[HostConclusion], root_of: Mapping[tuple[str, str], str]) -> None:
+        self._sources = {source: host.name for host in hosts for source in host.sources}
+        self._roots = {root: host.name for host in hosts for root in host.roots}
+        self._root_of = root_of
+        self._of_evidence: dict[str, set[str]] = defaultdict(set)
+        for (evidence, _), name in [*self._sources.items(), *self._roots.items()]:
+            self._of_evidence[evidence].add(name)
+
+    def of(self, evidence: str, source: str) -> tuple[str, ...]:
+        """Return the owner of a source; of a gap in the evidence as a whole, every host of that evidence."""
+        owner = self._sources.get((evidence, source))
+        if owner is None:
+            root = self._root_of.get((evidence, source))
+            owner = self._roots.get((evidence, root)) if root is not None else None
+        if owner is not None:
+            return (owner,)
+        return tuple(sorted(self._of_evidence.get(evidence, ()))) or (UNASSIGNED,)
+
+
+def assemble(facts: Facts) -> Report:
+    """Return the report of a case. Nothing here reads a clock or a file: same facts, same report."""
+    owners = _Owners(facts.hosts, facts.root_of)
+    spans: dict[str, list[Span]] = defaultdict(list)
+    gaps: dict[str, list[Gap]] = defaultdict(list)
+    matches: dict[str, list[MatchGroup]] = defaultdict(list)
+    for span in facts.spans:
+        for name in owners.of(span.evidence, span.source):
+            spans[name].append(span)
+    for gap in facts.gaps:
+        for name in owners.of(gap.evidence, gap.source):
+            gaps[name].append(gap)
+    for group in facts.matches:
+        for name in owners.of(group.evidence, group.source):
+            matches[name].append(group)
+    hosts = {host.name: host for host in facts.hosts}
+    for name in (*gaps, *spans, *matches):
+        hosts.setdefault(name, _nobody(name))
+    rows = tuple(_host(hosts[name], spans[name], gaps[name], matches[name], facts) for name in sorted(hosts))
+    return Report(
+        schema=SCHEMA,
+        postvakt=facts.version,
+        content=facts.content,
+        directive=facts.directive.id,
+        directive_title=facts.directive.title,
+        tlp=facts.tlp,
+        window=_window(facts, [row for host in rows for row in host.coverage]),
+        rules=RulesRow(
+            asked=facts.asked,
+            matched=len({group.rule for group in facts.matches}),
+            not_asked=tuple(facts.not_asked),
+        ),
+        evidence=tuple(_evidence(item, facts, owners) for item in facts.evidence),
+        hosts=rows,
+    )
+
+
+def _nobody(name: str) -> HostConclusion:
+    return HostConclusion(name=name, named=False, roots=(), sources=(), names=(), roles=(), zone="")
+
+
+def _window(facts: Facts, read: Iterable[CoverageRow]) -> Window:
+    start = facts.since or facts.directive.window_start
+    return Window(start, facts.until or coverage.acquired(read))
+
+
+def _host(
+    host: HostConclusion,
+    spans: Sequence[Span],
+    gaps: Sequence[Gap],
+    matches: Sequence[MatchGroup],
+    facts: Facts,
+) -> HostRow:
+    read = coverage.rows(spans, facts.specs)
+    window = _window(facts, read)
+    found = findings.findings(host.name, matches, facts.rules, facts.acknowledged)
+    asked = [q for q in facts.directive.questions if (set(host.roles) or {"exchange"}) & set(q.roles)]
+    answered = verdict.questions(asked, host.roles, found, read, window)
+    missing = _missing(asked, read)
+    every = [*gaps, *coverage.lost_gaps(read), *missing]
+    judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked))
+    return HostRow(
+        host=host.name,
+        roles=host.roles,
+        zone=host.zone,
+        names=host.names,
+        verdict=judged,
+        questions=answered,
+        findings=found,
+        chains=chains.chains(facts.chains, found, read),
+        coverage=read,
+        gaps=_gap_rows(every, host),
+        builds=host.builds,
+        mitigations=(),
+        answers=tuple(_requirement(r, read) for r in facts.directive.requirements),
+    )
+
+
+def _leaned_on(asked: Iterable[Question]) -> frozenset[str]:
+    return frozenset(
+        name.split(":")[0]
+        for question in asked
+        if question.mandatory
+        for alternative in question.answered_by
+        for name in alternative.all_of
+    )
+
+
+def _missing(asked: Iterable[Question], read: Iterable[CoverageRow]) -> list[Gap]:
+    """Name every source that a question could have been asked of and that nothing was read of."""
+    present = {row.artifact for row in read if row.files}
+    wanted = {
+        name
+        for question in asked
+        for alternative in question.answered_by
+        for name in alternative.all_of
+        if name not in present
+    }
+    return [
+        Gap(artifact=name, why="missing", detail="nothing of it is in the evidence of this host")
+        for name in sorted(wanted)
+    ]
+
+
+def _gap_rows(gaps: Iterable[Gap], host: HostConclusion) -> tuple[GapRow, ...]:
+    rows = [_gap_row(gap) for gap in gaps]
+    if host.conflict:
+        rows.append(_gap_row(Gap(artifact="host", why="conflict", detail=host.conflict)))
+    unique = {row.id: row for row in rows}
+    return tuple(
+        sorted(unique.values(), key=lambda r: (r.artifact, r.why, r.source, r.locator or 0, r.detail))
+    )
+
+
+def _gap_row(gap: Gap) -> GapRow:
+    told = f"{gap.artifact}\0{gap.why}\0{gap.evidence}\0{gap.source}\0{gap.locator}\0{gap.detail}"
+    return GapRow(
+        id="gap-" + hashlib.sha256(told.encode()).hexdigest()[:10],
+        artifact=gap.artifact,
+        source=gap.source,
+        locator=gap.locator,
+        why=gap.why,
+        detail=gap.detail,
+        count=gap.count,
+    )
+
+
+def _requirement(requirement: Requirement, read: Sequence[CoverageRow]) -> AnswerRow:
+    present = {row.artifact for row in read if row.records}
+    absent = [name for name in requirement.needs if name not in present]
+    if not requirement.needs:
+        state, basis = "unknown", "the evidence cannot say this; a person must"
+    elif absent:
+        state, basis = "unmet", f"not read: {', '.join(absent)}"
+    else:
+        state, basis = "met", f"read: {', '.join(requirement.needs)}"
+    return AnswerRow(
+        requirement=requirement.id,
+        title=requirement.title,
+        state="met" if state == "met" else "unmet" if state == "unmet" else "unknown",
+        basis=basis,
+    )
+
+
+def _evidence(item: Evidence, facts: Facts, owners: _Owners) -> EvidenceRow:
+    names = owners.of(item.id, "")
+    members, relevant = facts.members.get(item.id, (0, 0))
+    troubled: Counter[str] = Counter(gap.evidence for gap in facts.gaps)
+    return EvidenceRow(
+        id=item.id,
+        path=item.path,
+        sha256=item.sha256,
+        bytes=item.bytes,
+        kind=item.kind,
+        recognised_as=item.recognised_as,
+        host=", ".join(names),
+        members=members,
+        relevant=relevant,
+        gaps=troubled[item.id],
+    )
