@@ -50,7 +50,8 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     Every table also has `time`, `evidence`, `source`, `locator` and `unmapped`; they are not listed in
     `columns`. `fields` maps other names that Sigma rules use to columns (`c-useragent` -> `cs(User-Agent)`).
     `split` names the column by whose values coverage is counted apart (an event log's Channel).
-    `sequence` names a column of numbers without gaps (EventRecordID). `quiet_hours` is the longest
+    `sequence` names a column of numbers without gaps (EventRecordID). `host_column`
+    holds a server's own name, believed with `host_weight`. `quiet_hours` is the longest
     silence that is normal for this source on a running server; None: silence proves nothing.
     """
 
@@ -63,6 +64,7 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     split: str | None = None
     sequence: str | None = None
     host_column: str | None = None
+    host_weight: int = 60
     quiet_hours: int | None = None
 
     def column(self, name: str) -> Column | None:

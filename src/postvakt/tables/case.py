@@ -1,0 +1,177 @@
+"""The case folder: what each stage leaves for the next, written whole or not at all."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from postvakt.errors import EngineError, EvidenceError
+
+T = TypeVar("T")
+FORMAT = "postvakt.case/1"
+
+
+class CaseFile(msgspec.Struct, frozen=True, kw_only=True):
+    """`case.json`: what the case is about. `options` are the words of the command line that shape its answers."""
+
+    format: str
+    postvakt: str
+    directive: str
+    created: str
+    evidence: tuple[str, ...]
+    options: dict[str, Any]
+
+
+class Case:
+    """A case folder on disk. Every file in it is written to a temporary name and renamed."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    @classmethod
+    def open(cls, root: Path) -> "Case":
+        """Return an existing case. Raises EvidenceError where there is none."""
+        case = cls(root)
+        if not case.path("case.json").is_file():
+            raise EvidenceError(
+                f"{root}: no case there; make one with `postvakt triage EVIDENCE --case {root}`"
+            )
+        return case
+
+    @property
+    def scratch(self) -> Path:
+        """Bounded working space for readers that want a file on disk; emptied when a run ends."""
+        return self.root / "scratch"
+
+    def path(self, *parts: str) -> Path:
+        """Return a path in the case folder."""
+        return self.root.joinpath(*parts)
+
+    def about(self) -> CaseFile:
+        """Return case.json. Raises EvidenceError where it is damaged."""
+        return self.read_json("case.json", CaseFile)
+
+    def read_json(self, name: str, kind: type[T]) -> T:
+        """Return a JSON file of the case as a value. Raises EvidenceError where it cannot be read."""
+        try:
+            return msgspec.json.decode(self.path(name).read_bytes(), type=kind)
+        except (OSError, msgspec.DecodeError) as why:
+            raise EvidenceError(f"{self.path(name)}: {why}; the case folder is damaged") from why
+
+    def write_json(self, name: str, value: object) -> None:
+        """Write a value as indented JSON."""
+        self.write(name, msgspec.json.format(msgspec.json.encode(value, order="sorted"), indent=1) + b"\n")
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file whole or not at all; an unchanged file is left alone."""
+        path = self.path(name)
+        if path.is_file() and path.read_bytes() == content:
+            return
+        with _published(path) as unfinished:
+            try:
+                unfinished.write_bytes(content)
+            except OSError as why:
+                raise _unwritable(path, why) from why
+
+    def write_lines(self, name: str, values: Iterable[object]) -> None:
+        """Write values as JSON lines."""
+        encoder = msgspec.json.Encoder()
+        path = self.path(name)
+        with _published(path) as unfinished, unfinished.open("wb") as out:
+            for value in values:
+                line = encoder.encode(value) + b"\n"
+                try:
+                    out.write(line)
+                except OSError as why:
+                    raise _unwritable(path, why) from why
+
+    def lines(self, name: str, kind: type[T]) -> Iterator[T]:
+        """Yield the values of a JSON lines file."""
+        decoder = msgspec.json.Decoder(kind)
+        try:
+            with self.path(name).open("rb") as stream:
+                for line in stream:
+                    yield decoder.decode(line)
+        except (OSError, msgspec.DecodeError) as why:
+            raise EvidenceError(f"{self.path(name)}: {why}; the case folder is damaged") from why
+
+    @contextlib.contextmanager
+    def part(self, name: str, schema: pa.Schema) -> Iterator["PartWriter"]:
+        """Write a Parquet part under a temporary name and publish it when the context ends well."""
+        with _published(self.path(name)) as unfinished:
+            writer = PartWriter(unfinished, schema)
+            try:
+                yield writer
+            finally:
+                writer.close()
+
+    def clean(self) -> None:
+        """Empty the scratch space and sweep away what a killed run left half-written."""
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        for stale in self.root.rglob(".unfinished-*"):
+            stale.unlink(missing_ok=True)
+
+
+class PartWriter:
+    """A Parquet part being written: zstd, statistics for the time column only (the others cost and never prune)."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.rows = 0
+        self._path = path
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", write_statistics=["time"])
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append one batch. Raises EngineError where the disk refuses it."""
+        self.rows += batch.num_rows
+        try:
+            self._writer.write_batch(batch)
+        except OSError as why:
+            raise _unwritable(self._path, why) from why
+
+    def close(self) -> None:
+        """Finish the file; it is published by the case. Raises EngineError where the disk refuses it."""
+        try:
+            self._writer.close()
+        except OSError as why:
+            raise _unwritable(self._path, why) from why
+
+
+def key(*parts: str) -> str:
+    """Return a short name for something by what it is made of: 20 hex digits of a SHA-256."""
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:20]
+
+
+@contextlib.contextmanager
+def _published(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`; rename it when the context ends well, remove it otherwise."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
+        os.close(handle)
+    except OSError as why:
+        raise _unwritable(path, why) from why
+    unfinished = Path(name)
+    try:
+        yield unfinished
+        try:
+            os.chmod(unfinished, 0o644)
+            os.replace(unfinished, path)
+        except OSError as why:
+            raise _unwritable(path, why) from why
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _unwritable(path: Path, why: OSError) -> EngineError:
+    if why.errno == errno.ENOSPC:
+        return EngineError(f"{path}: no space left on the disk; free some and run the same command again")
+    return EngineError(f"{path}: cannot be written: {why.strerror or why}")

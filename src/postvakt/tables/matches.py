@@ -1,0 +1,193 @@
+"""Matches on their way from tasks to findings: one Parquet schema, grouped by rule and source."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from postvakt.model.conclusion import MatchGroup
+from postvakt.model.report import Sample
+from postvakt.model.rule import Match
+from postvakt.model.table import TableSpec
+from postvakt.tables.case import Case
+
+SCHEMA = pa.schema(
+    [
+        ("rule", pa.string()),
+        ("table", pa.string()),
+        ("evidence", pa.string()),
+        ("source", pa.string()),
+        ("locator", pa.int64()),
+        ("part", pa.string()),
+        ("row", pa.int64()),
+        ("time", pa.timestamp("us", tz="UTC")),
+        ("detail", pa.string()),
+    ]
+)
+SAMPLES_OF_A_SOURCE = 3
+LONGEST_FIELD = 8192
+"""Characters of a field that a report carries; the row in the part holds all of it."""
+
+
+def batch(matches: Iterable[Match]) -> pa.RecordBatch:
+    """Return matches as one batch."""
+    rows = [
+        {name: getattr(match, name) for name in SCHEMA.names}
+        for match in matches
+    ]  # fmt: skip
+    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+
+
+def write_all(case: Case, paths: Iterable[str]) -> pa.Table:
+    """Gather the tasks' matches into `matches.parquet`, in an order that no run changes, and return them."""
+    pieces = [pq.read_table(case.path(path), schema=SCHEMA) for path in sorted(set(paths))]
+    every = pa.concat_tables(pieces) if pieces else SCHEMA.empty_table()
+    order = [
+        (name, "ascending") for name in ("evidence", "source", "table", "locator", "row", "rule", "detail")
+    ]
+    every = every.sort_by(order).combine_chunks()
+    with case.part("matches.parquet", SCHEMA) as part:
+        for piece in every.to_batches():
+            part.write(piece)
+    return every
+
+
+def groups(
+    case: Case, matches: pa.Table, specs: Mapping[str, TableSpec], explained: Any
+) -> Iterator[MatchGroup]:
+    """Yield the matches of each rule in each source, with its first rows as samples.
+
+    `explained(rule, spec, row)` says in a line why a row matched.
+    """
+    if not matches.num_rows:
+        return
+    keyed = matches.append_column("at", pa.array(range(matches.num_rows), pa.int64()))
+    grouped = keyed.group_by(["rule", "evidence", "source", "table"], use_threads=False).aggregate(
+        [("row", "count"), ("time", "count"), ("time", "min"), ("time", "max"), ("at", "min")]
+    )
+    wanted = _sample_positions(keyed)
+    samples = _samples(case, matches, wanted, specs, explained)
+    for entry in grouped.sort_by("at_min").to_pylist():
+        key = (entry["rule"], entry["evidence"], entry["source"], entry["table"])
+        yield MatchGroup(
+            rule=key[0],
+            evidence=key[1],
+            source=key[2],
+            table=key[3],
+            count=entry["row_count"],
+            undated=entry["row_count"] - entry["time_count"],
+            first=_us(entry["time_min"]),
+            last=_us(entry["time_max"]),
+            samples=tuple(samples[key]),
+        )
+
+
+def _us(value: Any) -> int | None:
+    return None if value is None else pa.scalar(value, pa.timestamp("us", tz="UTC")).value
+
+
+def _sample_positions(keyed: pa.Table) -> list[int]:
+    """The first rows of each rule and source, in time where there is one."""
+    seen: dict[tuple[str, str, str], int] = defaultdict(int)
+    wanted = []
+    ordered = keyed.sort_by([("time", "ascending"), ("at", "ascending")])
+    columns = [ordered.column(name).to_pylist() for name in ("rule", "evidence", "source", "at")]
+    for rule, evidence, source, at in zip(*columns, strict=True):
+        if seen[rule, evidence, source] < SAMPLES_OF_A_SOURCE:
+            seen[rule, evidence, source] += 1
+            wanted.append(at)
+    return wanted
+
+
+def _samples(
+    case: Case, matches: pa.Table, wanted: list[int], specs: Mapping[str, TableSpec], explained: Any
+) -> dict[tuple[str, str, str, str], list[Sample]]:
+    chosen = matches.take(pa.array(wanted, pa.int64())).to_pylist()
+    by_part: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for match in chosen:
+        by_part[match["part"]].append(match)
+    found: dict[tuple[str, str, str, str], list[Sample]] = defaultdict(list)
+    for part in sorted(by_part):
+        numbers = sorted({match["row"] for match in by_part[part]})
+        rows = dict(zip(numbers, read_rows(case, part, numbers), strict=True))
+        for match in by_part[part]:
+            spec = specs[match["table"]]
+            row = rows[match["row"]]
+            key = (match["rule"], match["evidence"], match["source"], match["table"])
+            found[key].append(
+                Sample(
+                    table=match["table"],
+                    evidence=match["evidence"],
+                    source=match["source"],
+                    locator=match["locator"],
+                    locator_kind=spec.locator,
+                    time=match["time"],
+                    fields=fields_of(row),
+                    detail=match["detail"] or explained(match["rule"], spec, row),
+                )
+            )
+    for samples in found.values():
+        samples.sort(key=lambda s: (s.time is None, str(s.time), s.locator))
+    return found
+
+
+def read_rows(case: Case, part: str, numbers: list[int]) -> list[dict[str, Any]]:
+    """Return rows of a part by number (ascending), as mappings of column names."""
+    file = pq.ParquetFile(case.path(part))
+    found: list[dict[str, Any]] = []
+    start = 0
+    waiting = list(numbers)
+    for group in range(file.num_row_groups):
+        count = file.metadata.row_group(group).num_rows
+        mine = [number - start for number in waiting if start <= number < start + count]
+        if mine:
+            table = file.read_row_group(group, use_threads=False)
+            found += table.take(pa.array(mine, pa.int64())).to_pylist()
+            waiting = waiting[len(mine) :]
+        start += count
+    file.close()
+    return found
+
+
+def fields_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """Return a row's own fields as text, without where it was read; pairs by their names, unnamed ones numbered."""
+    fields: dict[str, str] = {}
+    for name, value in row.items():
+        if name in ("time", "evidence", "source", "locator") or value is None or value == []:
+            continue
+        if isinstance(value, list) and value and isinstance(value[0], dict):
+            for position, pair in enumerate(value):
+                label = pair["name"] or f"Data[{position}]"
+                fields[_free(f"{name}.{label}" if name == "unmapped" else label, fields)] = _cut(
+                    pair["value"]
+                )
+        else:
+            fields[_free(name, fields)] = _cut(value)
+    return fields
+
+
+def _free(name: str, taken: Mapping[str, str]) -> str:
+    label, number = name, 2
+    while label in taken:
+        label, number = f"{name}#{number}", number + 1
+    return label
+
+
+def _cut(value: Any) -> str:
+    if value is None:
+        return ""
+    if hasattr(value, "isoformat"):
+        text = value.isoformat().replace("+00:00", "Z")
+    elif isinstance(value, list):
+        text = "\n".join(str(entry) for entry in value)
+    else:
+        text = str(value)
+    return text if len(text) <= LONGEST_FIELD else f"{text[:LONGEST_FIELD]}... ({len(text)} characters)"
+
+
+def times_of(batch_: pa.RecordBatch) -> list[int | None]:
+    """Return a batch's times in microseconds."""
+    return pc.cast(batch_.column("time"), pa.int64()).to_pylist()

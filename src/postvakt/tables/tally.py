@@ -1,0 +1,156 @@
+"""Counting what passes: records, times, hours and record numbers of one source, table by table, split by split."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from postvakt.model.clock import HOUR_MICROS
+from postvakt.model.gap import Clue
+from postvakt.model.table import TableSpec
+from postvakt.model.task import Span
+
+MOST_HOURS = 100_000
+"""Distinct hours (11 years) kept per span; a log that claims more has absurd dates, and is told as limited."""
+
+MOST_RUNS = 10_000
+MOST_NAMES = 50
+
+
+class _Count:
+    """The figures of one split value."""
+
+    def __init__(self) -> None:
+        self.records = 0
+        self.undated = 0
+        self.first: int | None = None
+        self.last: int | None = None
+        self.hours: Counter[int] = Counter()
+        self.numbers: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+
+    def add(self, times: np.ndarray[Any, Any], dated: np.ndarray[Any, Any]) -> None:
+        self.records += len(times)
+        self.undated += int(len(times) - dated.sum())
+        known = times[dated]
+        if not len(known):
+            return
+        low, high = int(known.min()), int(known.max())
+        self.first = low if self.first is None else min(self.first, low)
+        self.last = high if self.last is None else max(self.last, high)
+        hours, counts = np.unique(known // HOUR_MICROS, return_counts=True)
+        for hour, count in zip(hours.tolist(), counts.tolist(), strict=True):
+            if hour in self.hours or len(self.hours) < MOST_HOURS:
+                self.hours[hour] += count
+
+
+class Tally:
+    """Counts of one source's rows of one table."""
+
+    def __init__(self, spec: TableSpec) -> None:
+        self.spec = spec
+        self._counts: dict[str, _Count] = {}
+        self._names: Counter[str] = Counter()
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count one batch."""
+        column = batch.column("time")
+        dated = pc.is_valid(column).to_numpy(zero_copy_only=False)
+        times = pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+        numbers, numbered = _numbers(batch, self.spec.sequence)
+        for name, rows in _splits(batch, self.spec.split):
+            count = self._counts.setdefault(name, _Count())
+            count.add(times[rows], dated[rows])
+            if numbers is not None and numbered is not None:
+                chosen = numbered[rows]
+                stamps = np.where(dated[rows], times[rows], np.iinfo(np.int64).min)
+                count.numbers.append((numbers[rows][chosen], stamps[chosen]))
+        if self.spec.host_column:
+            self._add_names(batch.column(self.spec.host_column))
+
+    def _add_names(self, column: pa.Array) -> None:
+        for entry in pc.value_counts(column.drop_null()).to_pylist():
+            if entry["values"] in self._names or len(self._names) < MOST_NAMES:
+                self._names[entry["values"]] += entry["counts"]
+
+    def spans(self, source: str, evidence: str, size: int) -> list[Span]:
+        """Return one Span per split value; the source's bytes are counted with the first."""
+        spans = []
+        for position, name in enumerate(sorted(self._counts)):
+            count = self._counts[name]
+            spans.append(
+                Span(
+                    table=self.spec.name,
+                    split=name,
+                    source=source,
+                    evidence=evidence,
+                    records=count.records,
+                    bytes=0 if position else size,
+                    undated=count.undated,
+                    first=count.first,
+                    last=count.last,
+                    hours={str(hour): n for hour, n in sorted(count.hours.items())},
+                    sequences=_runs(count.numbers),
+                )
+            )
+        return spans
+
+    def clues(self) -> list[Clue]:
+        """Return the host names that the rows themselves carry."""
+        basis = f"{self.spec.name} {self.spec.host_column}"
+        return [
+            Clue(kind="host", value=name, weight=self.spec.host_weight, basis=basis, count=count)
+            for name, count in sorted(self._names.items())
+            if name.strip()
+        ]
+
+
+def _splits(batch: pa.RecordBatch, column: str | None) -> list[tuple[str, Any]]:
+    if column is None:
+        return [("", slice(None))]
+    encoded = batch.column(column).cast(pa.string()).dictionary_encode()
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    names = encoded.dictionary.to_pylist()
+    return [
+        (names[code] if code >= 0 else "", np.flatnonzero(codes == code))
+        for code in np.unique(codes).tolist()
+    ]
+
+
+def _numbers(
+    batch: pa.RecordBatch, column: str | None
+) -> tuple[np.ndarray[Any, Any] | None, np.ndarray[Any, Any] | None]:
+    if column is None:
+        return None, None
+    array = batch.column(column)
+    valid = pc.is_valid(array).to_numpy(zero_copy_only=False)
+    return pc.fill_null(array, 0).to_numpy(zero_copy_only=False), valid
+
+
+def _runs(
+    pieces: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
+) -> tuple[tuple[int, int, int | None, int | None], ...]:
+    """Join record numbers into runs without a missing one; the longest runs first where there are too many."""
+    if not pieces:
+        return ()
+    numbers = np.concatenate([piece[0] for piece in pieces])
+    stamps = np.concatenate([piece[1] for piece in pieces])
+    if not len(numbers):
+        return ()
+    order = np.argsort(numbers, kind="stable")
+    numbers, stamps = numbers[order], stamps[order]
+    breaks = np.flatnonzero(np.diff(numbers) > 1)
+    starts = np.concatenate([[0], breaks + 1])
+    ends = np.concatenate([breaks, [len(numbers) - 1]])
+    runs = [
+        (int(numbers[a]), int(numbers[b]), _stamp(stamps[a]), _stamp(stamps[b]))
+        for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
+    ]
+    if len(runs) > MOST_RUNS:
+        runs = [*runs[: MOST_RUNS - 1], (runs[-1][0], runs[-1][1], runs[-1][2], runs[-1][3])]
+    return tuple(runs)
+
+
+def _stamp(value: Any) -> int | None:
+    return None if value == np.iinfo(np.int64).min else int(value)
