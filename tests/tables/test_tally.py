@@ -1,0 +1,68 @@
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pytest
+
+from postvakt.model.table import Column, TableSpec
+from postvakt.tables.rows import schema
+from postvakt.tables.tally import Tally
+
+SPEC = TableSpec(
+    name="t",
+    title="t",
+    locator="line",
+    columns=(Column("who"), Column("channel"), Column("number", "int")),
+    split="channel",
+    sequence="number",
+    host_column="who",
+)
+DAY = datetime(2021, 3, 3, tzinfo=UTC)
+
+
+def batch(*rows: tuple[int | None, str | None, int | None]) -> pa.RecordBatch:
+    """Rows of (minute of the day, channel, record number)."""
+    records = [
+        {
+            "time": None if minute is None else DAY.replace(hour=minute // 60, minute=minute % 60),
+            "locator": position,
+            "channel": channel,
+            "number": number,
+            "who": "EX1",
+        }
+        for position, (minute, channel, number) in enumerate(rows)
+    ]
+    return pa.RecordBatch.from_pylist(records, schema=schema(SPEC))
+
+
+def test_every_row_is_counted_once_under_its_split_value() -> None:
+    tally = Tally(SPEC)
+    tally.add(batch((0, "A", 1), (61, "A", 2), (None, "B", 7)))
+    tally.add(batch((62, "A", 3), (5, None, None)))
+    spans = {span.split: span for span in tally.spans("s", "e", 99)}
+    assert {name: span.records for name, span in spans.items()} == {"": 1, "A": 3, "B": 1}
+    assert spans["B"].undated == 1
+    assert sorted(spans["A"].hours.values()) == [1, 2]
+    assert sum(span.bytes for span in spans.values()) == 99
+
+
+@pytest.mark.parametrize(
+    ("numbers", "runs"),
+    [
+        ((1, 2, 3), [(1, 3)]),
+        ((3, 1, 2), [(1, 3)]),
+        ((1, 2, 2, 3), [(1, 3)]),
+        ((1, 2, 9), [(1, 2), (9, 9)]),
+        ((), []),
+    ],
+)
+def test_runs_of_record_numbers(numbers: tuple[int, ...], runs: list[tuple[int, int]]) -> None:
+    tally = Tally(SPEC)
+    tally.add(batch(*((n, "A", n) for n in numbers)))
+    found = [run[:2] for span in tally.spans("s", "e", 0) for run in span.sequences]
+    assert found == runs
+
+
+def test_the_names_that_rows_carry_become_clues() -> None:
+    tally = Tally(SPEC)
+    tally.add(batch((0, "A", 1), (1, "A", 2)))
+    assert [(clue.kind, clue.value, clue.count) for clue in tally.clues()] == [("host", "EX1", 2)]
