@@ -1,0 +1,145 @@
+"""Progress by bytes, told to a person on a terminal or to a program as JSON lines; to nobody when quiet."""
+
+import sys
+import time
+from typing import Protocol, TextIO
+
+import msgspec
+
+
+class Watch(Protocol):
+    """Is told what is to be done and what is done."""
+
+    def begin(self, tasks: int, size: int) -> None:
+        """So many tasks that read so many bytes are to be done now."""
+        ...
+
+    def done(self, size: int, title: str) -> None:
+        """A task that read so many bytes is done."""
+        ...
+
+    def end(self) -> None:
+        """All of them are done, or the run stops."""
+        ...
+
+
+class Silent:
+    """Tells nobody."""
+
+    def begin(self, tasks: int, size: int) -> None: ...
+
+    def done(self, size: int, title: str) -> None: ...
+
+    def end(self) -> None: ...
+
+
+class _Counted:
+    def __init__(self) -> None:
+        self.tasks = 0
+        self.size = 0
+        self.tasks_done = 0
+        self.size_done = 0
+        self.began = 0.0
+
+    def begin(self, tasks: int, size: int) -> None:
+        self.tasks, self.size, self.tasks_done, self.size_done = tasks, size, 0, 0
+        self.began = time.monotonic()
+
+    def done(self, size: int, title: str) -> None:
+        self.tasks_done += 1
+        self.size_done += size
+
+    def seconds_left(self) -> float | None:
+        """Return the time left at the pace so far; by bytes where there are any, else by tasks."""
+        share = self.size_done / self.size if self.size else self.tasks_done / max(self.tasks, 1)
+        if not share:
+            return None
+        spent = time.monotonic() - self.began
+        return max(spent / share - spent, 0.0)
+
+
+class Lines(_Counted):
+    """JSON lines, at most two a second."""
+
+    EVERY = 0.5
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__()
+        self._out = out
+        self._told = 0.0
+
+    def done(self, size: int, title: str) -> None:
+        super().done(size, title)
+        if time.monotonic() - self._told >= self.EVERY or self.tasks_done == self.tasks:
+            self._tell()
+
+    def end(self) -> None:
+        self._out.flush()
+
+    def _tell(self) -> None:
+        self._told = time.monotonic()
+        left = self.seconds_left()
+        line = {
+            "event": "progress",
+            "tasks": self.tasks_done,
+            "of_tasks": self.tasks,
+            "bytes": self.size_done,
+            "of_bytes": self.size,
+            "seconds_left": None if left is None else round(left, 1),
+        }
+        self._out.write(msgspec.json.encode(line).decode() + "\n")
+
+
+class Bar(_Counted):
+    """One line on a terminal, drawn over itself."""
+
+    EVERY = 0.2
+    WIDTH = 24
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__()
+        self._out = out
+        self._told = 0.0
+
+    def done(self, size: int, title: str) -> None:
+        super().done(size, title)
+        if time.monotonic() - self._told >= self.EVERY or self.tasks_done == self.tasks:
+            self._draw()
+
+    def end(self) -> None:
+        self._out.write("\r\x1b[K")
+        self._out.flush()
+
+    def _draw(self) -> None:
+        self._told = time.monotonic()
+        share = self.size_done / self.size if self.size else self.tasks_done / max(self.tasks, 1)
+        filled = round(share * self.WIDTH)
+        left = self.seconds_left()
+        ahead = "" if left is None else f", {_duration(left)} left"
+        amount = f"{_size(self.size_done)} of {_size(self.size)}" if self.size else ""
+        bar = "█" * filled + "░" * (self.WIDTH - filled)
+        self._out.write(f"\r\x1b[K{bar} {share:4.0%} {amount}{ahead}")
+        self._out.flush()
+
+
+def watch(*, quiet: bool = False, log: str = "text") -> Watch:
+    """Return who is told: nobody, a program, or a person where standard error is a terminal."""
+    if quiet:
+        return Silent()
+    if log == "json":
+        return Lines(sys.stderr)
+    return Bar(sys.stderr) if sys.stderr.isatty() else Silent()
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
