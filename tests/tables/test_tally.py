@@ -1,4 +1,6 @@
-from datetime import UTC, datetime
+import random
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 import pytest
@@ -60,6 +62,23 @@ def test_runs_of_record_numbers(numbers: tuple[int, ...], runs: list[tuple[int, 
     tally.add(batch(*((n, "A", n) for n in numbers)))
     found = [run[:2] for span in tally.spans("s", "e", 0) for run in span.sequences]
     assert found == runs
+
+
+@pytest.mark.parametrize("waiting", [0, 7, 1 << 19])
+def test_runs_do_not_depend_on_how_the_numbers_come(waiting: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postvakt.tables.tally.MOST_WAITING", waiting)
+    dice = random.Random(5)
+    for _ in range(50):
+        numbers = [dice.randrange(60) for _ in range(dice.randrange(1, 50))]
+        tally = Tally(SPEC)
+        for start in range(0, len(numbers), 6):
+            tally.add(batch(*((number, "A", number) for number in numbers[start : start + 6])))
+        [span] = tally.spans("s", "e", 0)
+        told = {number: (DAY + timedelta(minutes=number)).timestamp() * 1e6 for number in numbers}
+        covered = [set(range(low, high + 1)) for low, high, _, _ in span.sequences]
+        assert set().union(*covered) == set(numbers)
+        assert all(b[0] > a[1] + 1 for a, b in pairwise(span.sequences))
+        assert all((a, b) == (told[low], told[high]) for low, high, a, b in span.sequences)
 
 
 def test_the_names_that_rows_carry_become_clues() -> None:

@@ -11,7 +11,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     name; `heads` are regular expressions (bytes) searched in the first 4096 bytes, after UTF-16 is turned into
     UTF-8. Content decides before the name; where content contradicts the name the member is a Gap, not
     silence. `needs_content`: the name alone is not enough. `rank` orders artifacts that both fit,
-    higher first. `mandatory_hint` is what the report says when it was not collected.
+    higher first.
     """
 
     name: str

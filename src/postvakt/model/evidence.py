@@ -32,7 +32,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     `/` between parts (`c:/windows/win.ini`), empty where the layout does not tell. `root` is the part of
     `path` before the server's drive: members of one root come from one machine; `rooted` says whether a
     drive or a known top folder marked it. `artifact` is what it was recognised as, empty for what is not
-    relevant. `linked` members (symbolic links) are listed, never followed.
+    relevant. `beside` members are read with another one, never alone: transaction logs with their hive.
     """
 
     evidence: str
@@ -45,6 +45,7 @@ class Member(msgspec.Struct, frozen=True, kw_only=True):
     root: str = ""
     rooted: bool = False
     artifact: str = ""
+    beside: bool = False
 
 
 class Source(Protocol):

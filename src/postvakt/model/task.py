@@ -69,11 +69,16 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ParseResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What parsing a batch of members gave."""
+    """What reading or asking a batch of members gave.
+
+    `plan` is the hash of the rules it was asked by; `parse` the id of the earlier task whose parts were asked.
+    """
 
     parts: tuple[PartRef, ...] = ()
     spans: tuple[Span, ...] = ()
     gaps: tuple[Gap, ...] = ()
     clues: tuple[Clue, ...] = ()
+    plan: str = ""
+    parse: str = ""
     matches: str = ""
     matched: int = 0

@@ -12,7 +12,7 @@ from postvakt.model.evidence import Source
 from postvakt.model.gap import Clue, Gap
 from postvakt.model.table import TableSpec
 
-BATCH_ROWS = 32_768
+BATCH_ROWS = 65_536
 """Rows a batch holds at most: keeps a worker's memory flat whatever the file's size."""
 
 PAIRS = pa.list_(pa.struct([("name", pa.string()), ("value", pa.string())]))

@@ -16,7 +16,14 @@ MOST_HOURS = 100_000
 """Distinct hours (11 years) kept per span; a log that claims more has absurd dates, and is told as limited."""
 
 MOST_RUNS = 10_000
+MOST_WAITING = 1 << 19
+"""Record numbers that wait to be joined into runs: bounds what a log of any length costs."""
+
 MOST_NAMES = 50
+
+
+_Array = np.ndarray[Any, Any]
+_Runs = tuple[_Array, _Array, _Array, _Array]
 
 
 class _Count:
@@ -28,7 +35,7 @@ class _Count:
         self.first: int | None = None
         self.last: int | None = None
         self.hours: Counter[int] = Counter()
-        self.numbers: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = []
+        self.numbers = _Numbers()
 
     def add(self, times: np.ndarray[Any, Any], dated: np.ndarray[Any, Any]) -> None:
         self.records += len(times)
@@ -65,7 +72,7 @@ class Tally:
             if numbers is not None and numbered is not None:
                 chosen = numbered[rows]
                 stamps = np.where(dated[rows], times[rows], np.iinfo(np.int64).min)
-                count.numbers.append((numbers[rows][chosen], stamps[chosen]))
+                count.numbers.add(numbers[rows][chosen], stamps[chosen])
         if self.spec.host_column:
             self._add_names(batch.column(self.spec.host_column))
 
@@ -91,7 +98,7 @@ class Tally:
                     first=count.first,
                     last=count.last,
                     hours={str(hour): n for hour, n in sorted(count.hours.items())},
-                    sequences=_runs(count.numbers),
+                    sequences=count.numbers.runs(),
                 )
             )
         return spans
@@ -128,28 +135,47 @@ def _numbers(
     return pc.fill_null(array, 0).to_numpy(zero_copy_only=False), valid
 
 
-def _runs(
-    pieces: list[tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]],
-) -> tuple[tuple[int, int, int | None, int | None], ...]:
-    """Join record numbers into runs without a missing one; the longest runs first where there are too many."""
-    if not pieces:
-        return ()
-    numbers = np.concatenate([piece[0] for piece in pieces])
-    stamps = np.concatenate([piece[1] for piece in pieces])
-    if not len(numbers):
-        return ()
-    order = np.argsort(numbers, kind="stable")
-    numbers, stamps = numbers[order], stamps[order]
-    breaks = np.flatnonzero(np.diff(numbers) > 1)
-    starts = np.concatenate([[0], breaks + 1])
-    ends = np.concatenate([breaks, [len(numbers) - 1]])
-    runs = [
-        (int(numbers[a]), int(numbers[b]), _stamp(stamps[a]), _stamp(stamps[b]))
-        for a, b in zip(starts.tolist(), ends.tolist(), strict=True)
-    ]
-    if len(runs) > MOST_RUNS:
-        runs = [*runs[: MOST_RUNS - 1], (runs[-1][0], runs[-1][1], runs[-1][2], runs[-1][3])]
-    return tuple(runs)
+class _Numbers:
+    """Record numbers as runs without a missing one: first, last, and when each of the two was written."""
+
+    def __init__(self) -> None:
+        self._pieces: list[_Runs] = []
+        self._waiting = 0
+
+    def add(self, numbers: _Array, stamps: _Array) -> None:
+        """Add numbers in any order, each with its time in microseconds."""
+        self._pieces.append((numbers, numbers, stamps, stamps))
+        self._waiting += len(numbers)
+        if self._waiting > MOST_WAITING:
+            self._pieces = [_joined(self._pieces)]
+            self._waiting = 0
+
+    def runs(self) -> tuple[tuple[int, int, int | None, int | None], ...]:
+        """Return the runs in order; where there are too many, the first ones and the last."""
+        if not self._waiting and not self._pieces:
+            return ()
+        first, last, begun, ended = (column.tolist() for column in _joined(self._pieces))
+        found = [
+            (low, high, _stamp(a), _stamp(b))
+            for low, high, a, b in zip(first, last, begun, ended, strict=True)
+        ]
+        return tuple(found if len(found) <= MOST_RUNS else [*found[: MOST_RUNS - 1], found[-1]])
+
+
+def _joined(pieces: "list[_Runs]") -> "_Runs":
+    """Join runs that touch or overlap."""
+    first, last, begun, ended = (np.concatenate(column) for column in zip(*pieces, strict=True))
+    if not len(first):
+        return first, last, begun, ended
+    order = np.argsort(first, kind="stable")
+    first, last, begun, ended = first[order], last[order], begun[order], ended[order]
+    reached = np.maximum.accumulate(last)
+    starts = np.concatenate([[0], np.flatnonzero(first[1:] > reached[:-1] + 1) + 1])
+    # Within a run the row that reaches furthest first: its time is when the run's last record was written.
+    furthest = np.flatnonzero(np.concatenate([[True], reached[1:] > reached[:-1]]))
+    ends = np.concatenate([starts[1:], [len(first)]])
+    reach = furthest[np.searchsorted(furthest, ends) - 1]
+    return first[starts], last[reach], begun[starts], ended[reach]
 
 
 def _stamp(value: Any) -> int | None:
