@@ -15,3 +15,8 @@ def shared_evidence() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no sample evidence at {folder}; set POSTVAKT_EVIDENCE to read it")
     return folder
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name cases of bytes by their argument: archives hold the time they were made, and workers must agree."""
+    return argname if isinstance(val, bytes) else None
