@@ -1,0 +1,231 @@
+"""Windows event logs (EVTX) in any state: whole, still open when copied, cut, carved, damaged.
+
+Each chunk is handed to the reader alone and what comes back is held against our own walk of its records: a record
+that the walk sees and the reader does not give is a Gap, never silence.
+"""
+
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import evtx
+import msgspec
+
+from postvakt.artifacts import evtx_chunks
+from postvakt.artifacts.event import EVENT, Events
+from postvakt.artifacts.evtx_chunks import Chunk, Header, Waste, Window
+from postvakt.artifacts.evtx_json import Waiting
+from postvakt.artifacts.troubles import Troubles
+from postvakt.model.artifact import Artifact
+from postvakt.model.evidence import Source
+from postvakt.model.gap import Why
+from postvakt.tables.rows import Read, Reader
+
+ARTIFACT = Artifact(
+    name="evtx",
+    title="Windows event logs",
+    tables=("event",),
+    where="%SystemRoot%\\System32\\winevt\\Logs\\*.evtx",
+    paths=(r"\.evtx$",),
+    starts=(evtx_chunks.FILE_MARK, evtx_chunks.CHUNK_MARK),
+)
+
+MOST_NUMBERS = 20
+"""Runs of record numbers that a Gap names."""
+
+
+def parse(source: Source) -> Iterator[Read]:
+    """Yield the events of a log, then its Gaps and what it tells of its server."""
+    troubles = Troubles("")
+    events = Events(troubles)
+    waiting = Waiting(events)
+    lost = _Lost(troubles)
+    seen = _Seen()
+    with source.open() as stream:
+        window = Window(stream)
+        header = evtx_chunks.header(window)
+        for piece in evtx_chunks.chunks(window, dirty=header.dirty):
+            seen.add(piece)
+            if isinstance(piece, Waste):
+                continue
+            for wrong in piece.wrong:
+                troubles.note("conflict", wrong, piece.offset)
+            _read(piece, waiting, lost)
+            if events.full():
+                yield from events.batch()
+    waiting.settle()
+    yield from events.batch()
+    seen.tell(header, window.at, troubles)
+    lost.tell()
+    channel = events.clues.channel
+    for gap in troubles.gaps():
+        yield msgspec.structs.replace(gap, artifact=f"event:{channel}" if channel else "event")
+    yield from events.clues.clues()
+
+
+READER = Reader(artifact=ARTIFACT, tables=(EVENT,), parse=parse)
+
+
+def _read(chunk: Chunk, waiting: Waiting, lost: "_Lost") -> None:
+    numbers = chunk.numbers()
+    texts = None if chunk.broken or not chunk.whole else _strict(chunk, numbers)
+    if texts is None:
+        _mend(chunk, waiting, lost)
+    else:
+        for offset, number, text in zip(chunk.offsets, numbers, texts, strict=True):
+            if not waiting.add(chunk, offset, number, text):
+                lost.add(chunk.offset + offset, number)
+        lost.between(chunk, 0)
+    waiting.read(len(chunk.content))
+
+
+def _strict(chunk: Chunk, numbers: list[int]) -> list[str] | None:
+    """Return what the reader makes of a chunk as it stands, None where that is not what we see in it."""
+    file = io.BytesIO(evtx_chunks.FILE_OF_ONE + chunk.content)
+    try:
+        read: list[Any] = list(evtx.PyEvtxParser(file, 1).records_json())
+    except RuntimeError:
+        return None
+    if [record["event_record_id"] for record in read] != numbers:
+        return None
+    return [record["data"] for record in read]
+
+
+def _mend(chunk: Chunk, waiting: Waiting, lost: "_Lost") -> None:
+    """Read a chunk that is not as it should be: every record in it is tried."""
+    tried = evtx_chunks.entries(chunk)
+    best: list[str | None] = [None] * len(tried)
+    for tables in (True, False) if tried else ():
+        image = evtx_chunks.mended(chunk, tried, tables=tables)
+        best = max(best, _tolerant(image, len(tried)), key=_given)
+        if _given(best) == len(tried):
+            break
+    breaks = {start for start, _ in chunk.broken}
+    given = 0
+    for entry, text in zip(tried, best, strict=True):
+        torn = entry.offset in breaks
+        if text is not None and waiting.add(chunk, entry.offset, entry.number, text, torn=torn):
+            given += torn
+        elif not torn:
+            lost.add(chunk.offset + entry.offset, entry.number)
+    lost.between(chunk, given)
+
+
+def _tolerant(image: bytes, expected: int) -> list[str | None]:
+    """Return the JSON of each record of a mended chunk, None for one that the reader cannot decode."""
+    read: list[str | None] = []
+    file = io.BytesIO(evtx_chunks.FILE_OF_ONE + image)
+    reader: Iterator[Any] = evtx.PyEvtxParser(file, 1).records_json()
+    while len(read) < expected:
+        try:
+            read.append(next(reader)["data"])
+        except StopIteration:
+            break
+        except RuntimeError:
+            read.append(None)
+    return read + [None] * (expected - len(read))
+
+
+def _given(read: Sequence[str | None]) -> int:
+    return len(read) - read.count(None)
+
+
+class _Lost:
+    """Records that were seen and could not be read."""
+
+    def __init__(self, troubles: Troubles) -> None:
+        self._troubles = troubles
+        self._first: int | None = None
+        self._numbers: list[int] = []
+
+    def add(self, at: int, number: int) -> None:
+        """Note a record at an offset of the file that the reader could not decode."""
+        self._first = at if self._first is None else self._first
+        self._numbers.append(number)
+
+    def between(self, chunk: Chunk, given: int) -> None:
+        """Note what a chunk should hold and does not; `given` records were read where it is broken."""
+        missing = (chunk.told or 0) - len(chunk.offsets) - given
+        broken = len(chunk.broken) - given
+        if broken > 0:
+            at = chunk.offset + chunk.broken[0][0]
+            self._troubles.note("unparsed", "bytes among the records are no record", at, max(missing, broken))
+        elif missing > 0:
+            why: Why = "lost" if chunk.whole else "truncated"
+            detail = "a chunk holds fewer records than its header counts"
+            self._troubles.note(why, detail, chunk.offset + chunk.end, missing)
+
+    def tell(self) -> None:
+        """Note the undecoded ones together."""
+        if self._numbers:
+            detail = f"the reader cannot decode these records: {_runs(self._numbers)}"
+            self._troubles.note("unparsed", detail, self._first, len(self._numbers))
+
+
+def _runs(numbers: list[int]) -> str:
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    told = [str(low) if low == high else f"{low}-{high}" for low, high in runs[:MOST_NUMBERS]]
+    return ", ".join(told) + (", ..." if len(runs) > MOST_NUMBERS else "")
+
+
+class _Seen:
+    """The stretches of the file, to say at its end what is missing of it."""
+
+    def __init__(self) -> None:
+        self.chunks = 0
+        self._zeros: tuple[int, int] | None = None
+        self._garbage: list[tuple[int, int]] = []
+        self._holes: list[tuple[int, int]] = []
+        self._cut: int | None = None
+
+    def add(self, piece: Chunk | Waste) -> None:
+        """Count one stretch. Zeros between chunks are a hole; after the last chunk they are space not used yet."""
+        if isinstance(piece, Waste):
+            if not piece.zero:
+                self._garbage.append((piece.offset, piece.size))
+            elif self._zeros is None:
+                self._zeros = (piece.offset, piece.size)
+            else:
+                self._zeros = (self._zeros[0], self._zeros[1] + piece.size)
+            return
+        self.chunks += 1
+        if not piece.whole:
+            self._cut = piece.offset + piece.end
+        if self._zeros:
+            self._holes.append(self._zeros)
+            self._zeros = None
+
+    def tell(self, header: Header, size: int, troubles: Troubles) -> None:
+        """Note what is wrong with the file as a whole."""
+        if header.wrong:
+            troubles.note("conflict", header.wrong, 0)
+        if not self.chunks:
+            self._tell_empty(header, size, troubles)
+            return
+        for at, length in self._holes:
+            detail = "bytes are zero where a chunk should be"
+            troubles.note("lost", detail, at, -(-length // evtx_chunks.CHUNK))
+        for at, _ in self._garbage:
+            troubles.note("unparsed", "bytes that are no chunk", at)
+        if self._cut is not None:
+            troubles.note("truncated", "the file ends, or goes on elsewhere, within a chunk", self._cut)
+        there = self.chunks + sum(-(-length // evtx_chunks.CHUNK) for _, length in self._holes)
+        if header.chunks is not None and not header.dirty and header.chunks > there:
+            detail = f"the file header tells of {header.chunks} chunks; {there} are there"
+            troubles.note("truncated", detail, size, header.chunks - there)
+
+    def _tell_empty(self, header: Header, size: int, troubles: Troubles) -> None:
+        if size == 0:
+            troubles.note("empty", "the file has no bytes", None)
+        elif self._garbage:
+            troubles.note("unparsed", "no chunk of an event log is in it", 0)
+        elif header.chunks is None:
+            troubles.note("empty", "bytes are zero where an event log should be", 0)
+        elif header.chunks:
+            detail = f"the file header tells of {header.chunks} chunks; none is there"
+            troubles.note("truncated", detail, size, header.chunks)
