@@ -1,1 +1,61 @@
-"""TODO."""
+"""One file per artifact: its table, its fields, its parse(). A new one is a line here."""
+
+from collections.abc import Mapping
+
+from postvakt.artifacts import (
+    cmdlet_infra,
+    ecp_activity,
+    ecp_server,
+    event_json,
+    evtx,
+    ews,
+    exchange_log,
+    exchange_setup,
+    files,
+    http_proxy,
+    httperr,
+    iis,
+    iis_config,
+    message_tracking,
+    mitigation_service,
+    msert,
+    oab_generator,
+    powershell_history,
+    registry,
+    scheduled_task,
+    test_proxylogon,
+    transport_agents,
+)
+from postvakt.model.table import TableSpec
+from postvakt.tables.rows import Reader
+
+READERS: tuple[Reader, ...] = (
+    cmdlet_infra.READER,
+    ecp_activity.READER,
+    ecp_server.READER,
+    event_json.READER,
+    evtx.READER,
+    ews.READER,
+    exchange_log.READER,
+    exchange_setup.READER,
+    http_proxy.READER,
+    httperr.READER,
+    iis.READER,
+    iis_config.READER,
+    message_tracking.READER,
+    mitigation_service.READER,
+    msert.READER,
+    oab_generator.READER,
+    powershell_history.READER,
+    registry.READER,
+    scheduled_task.READER,
+    test_proxylogon.READER,
+    transport_agents.READER,
+)
+
+BY_NAME: Mapping[str, Reader] = {reader.artifact.name: reader for reader in READERS}
+
+TABLES: Mapping[str, TableSpec] = {
+    spec.name: spec
+    for spec in sorted((files.FILE, *(s for r in READERS for s in r.tables)), key=lambda spec: spec.name)
+}

@@ -17,7 +17,7 @@ FILE = TableSpec(
             "path", kind="file_path", about="the lower-case path on the server; the stored path where unknown"
         ),
         Column("name", kind="file_name"),
-        Column("folder", kind="file_path"),
+        Column("folder", about="of the path; of no kind, so that nobody takes its own folder for the file's"),
         Column("extension"),
         Column("stored_path", kind="file_path", about="where it lies in the evidence"),
         Column("size", "int", unit="bytes"),
@@ -90,7 +90,7 @@ def rows(members: Iterable[Member]) -> Iterator[dict[str, Any]]:
             "modified": member.modified,
             "created": member.created,
             "sha256": member.sha256 or None,
-            "artifact": member.artifact,
+            "artifact": member.artifact or ("(read with its hive)" if member.beside else ""),
         }
 
 
