@@ -1,1 +1,20 @@
-"""TODO."""
+"""Detection: rules and indicators compiled once into a plan, asked of tables by columns, explained by row."""
+
+from postvakt.detect.compile import compile_plan
+from postvakt.detect.explain import Explanation, Part, explain
+from postvakt.detect.matcher import Hit, Matcher
+from postvakt.detect.plan import Plan, RuleText
+from postvakt.detect.yara import ScanHit, Scanner
+
+__all__ = [
+    "Explanation",
+    "Hit",
+    "Matcher",
+    "Part",
+    "Plan",
+    "RuleText",
+    "ScanHit",
+    "Scanner",
+    "compile_plan",
+    "explain",
+]

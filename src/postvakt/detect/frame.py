@@ -1,0 +1,217 @@
+"""One batch as rules ask it: the event data taken apart once, then fields picked from it by name."""
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from postvakt.detect.fields import Feed, squash
+from postvakt.detect.logsources import View
+from postvakt.detect.values import fold
+
+Numbers = npt.NDArray[Any]
+Mask = npt.NDArray[np.bool_]
+
+FEW_CODES = 1 << 16
+
+
+class Piece(NamedTuple):
+    """Values from one place: `rows[i]` is the row of `values[i]`; a null is a pair that has no value.
+
+    `column` names a column of which no row is left out.
+    """
+
+    rows: Numbers
+    values: pa.Array
+    change: str
+    column: str = ""
+
+
+class Frame:
+    """A batch, asked for the places that hold a field."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self.height: int = batch.num_rows
+        self._batch = batch
+
+    def column(self, name: str) -> pa.Array | None:
+        """Return a column of the batch, or None where it has none of that name."""
+        position = self._batch.schema.get_field_index(name)
+        return self._batch.column(position) if position >= 0 else None
+
+    def shown(self, view: View) -> Mask | None:
+        """Mark the rows that a view shows; None where it shows none."""
+        if not view.channels:
+            return np.ones(self.height, bool)
+        channels, codes = self._channels
+        wanted = {fold(channel) for channel in view.channels}
+        known = np.array([*(fold(name) in wanted for name in channels), False])
+        if not known.any():
+            return None
+        mask: Mask = known[codes]
+        return mask & self.has_id(frozenset(view.ids)) if view.ids else mask
+
+    @cached_property
+    def _channels(self) -> tuple[list[str], Numbers]:
+        return _coded(self._batch.column("Channel"))
+
+    @cached_property
+    def _ids(self) -> tuple[list[int], Numbers]:
+        return _coded(self._batch.column("EventID"))
+
+    def has_id(self, ids: frozenset[int]) -> Mask:
+        """Mark the events that have one of these ids."""
+        numbers, codes = self._ids
+        mask: Mask = np.array([*(number in ids for number in numbers), False])[codes]
+        return mask
+
+    def ids(self, within: Mask) -> frozenset[int]:
+        """Return the ids of the marked events."""
+        numbers, codes = self._ids
+        return frozenset(numbers[code] for code in np.unique(codes[within]).tolist() if code < len(numbers))
+
+    def pieces(self, feeds: tuple[Feed, ...], within: Mask) -> list[Piece]:
+        """Return what the places hold in the rows that `within` marks; places that hold nothing are left out."""
+        found = (self._piece(feed, within) for feed in feeds)
+        return [piece for piece in found if piece is not None and len(piece.rows)]
+
+    def _piece(self, feed: Feed, within: Mask) -> Piece | None:
+        if feed.kind == "column":
+            return self._column_piece(feed, within)
+        if feed.kind == "list":
+            return self._list_piece(feed, within)
+        if feed.kind == "pair" and len(feed.names) > 1:
+            return self._joined_piece(feed, within)
+        places = self._pairs.places(feed)
+        rows = self._pairs.rows[places]
+        chosen = within[rows]
+        if chosen.all():
+            return Piece(rows, taken(self._pairs.values, places), feed.change)
+        return Piece(rows[chosen], taken(self._pairs.values, places[chosen]), feed.change)
+
+    def _column_piece(self, feed: Feed, within: Mask) -> Piece | None:
+        values = self.column(feed.names[0])
+        if values is None:
+            return None
+        there = within & valid(values)
+        rows = np.flatnonzero(there)
+        if len(rows) == len(values):
+            return Piece(rows, values, feed.change, feed.names[0])
+        return Piece(rows, taken(values, rows), feed.change)
+
+    def _list_piece(self, feed: Feed, within: Mask) -> Piece | None:
+        lists = self.column(feed.names[0])
+        if lists is None:
+            return None
+        rows, values = _exploded(lists)
+        places = np.flatnonzero(within[rows] & valid(values))
+        return Piece(rows[places], taken(values, places), feed.change)
+
+    def _joined_piece(self, feed: Feed, within: Mask) -> Piece:
+        """Join the first pairs of several names, in the rows that have a value under each."""
+        firsts = [self._first(name) for name in feed.names]
+        rows = np.flatnonzero(within)
+        for first in firsts:
+            rows = rows[first[rows] >= 0]
+        texts = [taken(self._pairs.values, first[rows]) for first in firsts]
+        joined = pc.binary_join_element_wise(*texts, "\\")
+        places = np.flatnonzero(valid(joined))
+        return Piece(rows[places], taken(joined, places), feed.change)
+
+    def _first(self, name: str) -> Numbers:
+        """Return the place of each row's first pair of a name, -1 where there is none."""
+        places = np.sort(self._pairs.places(Feed("pair", (name,))))
+        first = np.full(self.height, -1, np.int64)
+        # Assigned backwards: of several pairs of a row the first is written last.
+        first[self._pairs.rows[places][::-1]] = places[::-1]
+        return first
+
+    @cached_property
+    def _pairs(self) -> "_Pairs":
+        return _Pairs(self._batch)
+
+
+class _Pairs:
+    """All pairs of a batch, of all its columns of pairs in their order, sorted by name."""
+
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        rows, names, values = [], [], []
+        for column in batch.columns:
+            if pa.types.is_list(column.type) and pa.types.is_struct(column.type.value_type):
+                at, pairs = _exploded(column)
+                rows.append(at)
+                names.append(pairs.field("name"))
+                values.append(pairs.field("value"))
+        self.rows: Numbers = np.concatenate([*rows, np.empty(0, np.int64)])
+        self.values = pa.concat_arrays([*values, pa.array([], pa.string())])
+        coded = pa.concat_arrays([*names, pa.array([], pa.string())]).dictionary_encode()
+        self._names: list[str] = coded.dictionary.to_pylist()
+        unnamed = len(self._names)
+        codes = pc.fill_null(coded.indices, unnamed).to_numpy()
+        self._order = np.argsort(small(codes, unnamed + 1), kind="stable")
+        self._ends = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=unnamed + 1))])
+
+    def places(self, feed: Feed) -> Numbers:
+        """Return the places of the pairs that a feed of kind `pair`, `unnamed` or `pairs` means."""
+        if feed.kind == "pairs":
+            return np.arange(len(self.rows))
+        if feed.kind == "unnamed":
+            return self._of(len(self._names))
+        known = (
+            self._squashed.get(squash(feed.names[0])) if feed.squashed else self._folded.get(feed.names[0])
+        )
+        chosen = [self._of(code) for code in known or ()]
+        return chosen[0] if len(chosen) == 1 else np.concatenate([*chosen, np.empty(0, np.int64)])
+
+    def _of(self, code: int) -> Numbers:
+        return self._order[self._ends[code] : self._ends[code + 1]]
+
+    @cached_property
+    def _folded(self) -> dict[str, list[int]]:
+        return _grouped(fold(name) for name in self._names)
+
+    @cached_property
+    def _squashed(self) -> dict[str, list[int]]:
+        return _grouped(squash(name) for name in self._names)
+
+
+def _coded(column: pa.Array) -> tuple[list[Any], Numbers]:
+    """Return a column's distinct values and the place of each row's among them, one past the last for null."""
+    encoded = column.dictionary_encode()
+    values = encoded.dictionary.to_pylist()
+    return values, pc.fill_null(encoded.indices, len(values)).to_numpy()
+
+
+def _grouped(names: Iterator[str]) -> dict[str, list[int]]:
+    codes: dict[str, list[int]] = {}
+    for code, name in enumerate(names):
+        codes.setdefault(name, []).append(code)
+    return codes
+
+
+def _exploded(lists: pa.Array) -> tuple[Numbers, pa.Array]:
+    """Return a list column's entries with the row of each."""
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
+    return np.repeat(np.arange(len(lists)), lengths), lists.flatten()
+
+
+def valid(values: pa.Array) -> Mask:
+    """Mark the values that are not null."""
+    if values.null_count == 0:
+        return np.ones(len(values), bool)
+    mask: Mask = pc.is_valid(values).to_numpy(zero_copy_only=False)
+    return mask
+
+
+def taken(values: pa.Array, places: Numbers) -> pa.Array:
+    """Return the values at some places."""
+    return values.take(pa.array(places))
+
+
+def small(codes: Numbers, count: int) -> Numbers:
+    """Return codes, of which there are `count`, in two bytes where they fit: numpy then sorts them by counting."""
+    return codes.astype(np.uint16) if count < FEW_CODES else codes

@@ -1,0 +1,68 @@
+"""The matcher: a plan's rules asked of a table's batches, column by column."""
+
+from collections.abc import Sequence
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+
+from postvakt.detect.frame import Frame, Numbers
+from postvakt.detect.lanes import Lane
+from postvakt.detect.logsources import VIEWS
+from postvakt.detect.plan import Plan
+from postvakt.model.table import TableSpec
+
+MOST_REMEMBERED = 64 * 1024 * 1024
+"""Bytes of texts seen that are remembered; past it all are forgotten, which costs time and changes no answer."""
+
+
+class Hit(msgspec.Struct, frozen=True, gc=False):
+    """A row of a batch that a rule matched; `rule` is the rule's id."""
+
+    rule: str
+    row: int
+    detail: str = ""
+
+
+class Matcher:
+    """Asks a plan's Sigma rules and indicators of tables; `explain` gives the same answers row by row."""
+
+    def __init__(self, plan: Plan, tables: Sequence[TableSpec]) -> None:
+        specs = {spec.name: spec for spec in tables}
+        lanes: dict[tuple[str, str], Lane] = {}
+        for asked in plan.asked:
+            for route in asked.routes:
+                if route.table not in specs:
+                    continue
+                key = (route.table, route.view)
+                if key not in lanes:
+                    lanes[key] = Lane(specs[route.table], VIEWS[route.view], plan.tests)
+                lanes[key].add(plan.rules[asked.rule].id, route.guard, asked.condition)
+        self._lanes: dict[str, list[Lane]] = {}
+        for (table, _), lane in lanes.items():
+            self._lanes.setdefault(table, []).append(lane)
+
+    def match(self, table: str, batch: pa.RecordBatch) -> list[Hit]:
+        """Return the rows of a batch that rules match, by row and rule; a table that no rule asks gives none."""
+        lanes = self._lanes.get(table, ())
+        if not lanes or not batch.num_rows:
+            return []
+        frame = Frame(batch)
+        found: dict[str, list[Numbers]] = {}
+        for lane in lanes:
+            within = frame.shown(lane.view)
+            if within is None:
+                continue
+            for rule, rows in lane.matches(frame, within):
+                found.setdefault(rule, []).append(rows)
+        self._trim()
+        hits = [
+            Hit(rule, row) for rule, rows in found.items() for row in np.unique(np.concatenate(rows)).tolist()
+        ]
+        return sorted(hits, key=lambda hit: (hit.row, hit.rule))
+
+    def _trim(self) -> None:
+        lanes = [lane for some in self._lanes.values() for lane in some]
+        if sum(lane.remembered for lane in lanes) > MOST_REMEMBERED:
+            for lane in lanes:
+                lane.forget()

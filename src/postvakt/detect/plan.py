@@ -1,0 +1,99 @@
+"""The compiled form of everything that is asked: plain values that load in milliseconds."""
+
+from typing import Literal
+
+import msgspec
+
+from postvakt.errors import ContentError
+from postvakt.model.rule import NotAsked, Rule
+
+FORMAT = 1
+"""Counts up whenever a plan's shape or meaning changes, so that no worker reads another version's plan."""
+
+Op = Literal[
+    "equals", "contains", "starts", "ends", "glob", "regex", "cidr", "present", "exists", "null",
+    "lt", "lte", "gt", "gte", "same", "minute", "hour", "day", "week", "month", "year",
+]  # fmt: skip
+
+
+class RuleText(msgspec.Struct, frozen=True):
+    """A rule as its author wrote it. `origin` is `own` for ours, else the name of the pack it came from."""
+
+    path: str
+    text: str
+    origin: str
+
+
+class Test(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One question to one field. A field with several values answers yes where one of them does.
+
+    `text` is folded unless `flags` has `c` (cased). `regex` is what `glob` and `regex` compile to, or the other
+    field's name of `same`, where the flags `<` and `>` leave the start and the end open.
+    A field that begins with `@` means every column of a kind (`@ip`); `@text` every text of the row.
+    """
+
+    field: str
+    op: Op
+    text: str
+    regex: str = ""
+    flags: str = ""
+
+
+class Node(msgspec.Struct, frozen=True, array_like=True):
+    """A condition over tests; `name` is the selection that the author called it."""
+
+    op: Literal["and", "or", "not", "test"]
+    test: int = -1
+    parts: tuple["Node", ...] = ()
+    name: str = ""
+
+
+class Route(msgspec.Struct, frozen=True, array_like=True):
+    """Where a rule is asked: a table, and the view that says which of its rows and under which field names."""
+
+    table: str
+    view: str = ""
+    guard: Node | None = None
+
+
+class Asked(msgspec.Struct, frozen=True, array_like=True):
+    """A rule's condition and its routes; `rule` is its place in the plan's `rules`."""
+
+    rule: int
+    routes: tuple[Route, ...]
+    condition: Node
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """Everything that is asked, and everything that could not be.
+
+    `yara` holds the compiled YARA rules, packed: plain signatures on disk would be taken for what they describe.
+    `yara_names` are the (namespace, name) of the YARA rules that are asked, in the order of their ids.
+    """
+
+    format: int
+    rules: tuple[Rule, ...]
+    not_asked: tuple[NotAsked, ...]
+    tests: tuple[Test, ...]
+    asked: tuple[Asked, ...]
+    yara: bytes = b""
+    yara_names: tuple[tuple[str, str], ...] = ()
+
+    def to_bytes(self) -> bytes:
+        """Return the plan as MessagePack; equal plans give equal bytes."""
+        return _ENCODER.encode(self)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> "Plan":
+        """Return the plan that `to_bytes` wrote. Raises ContentError for anything else."""
+        try:
+            plan = _DECODER.decode(data)
+        except msgspec.DecodeError as why:
+            raise ContentError(f"compiled rules: not readable ({why}); compile them again") from why
+        if plan.format != FORMAT:
+            raise ContentError(f"compiled rules: format {plan.format}, not {FORMAT}; compile them again")
+        return plan
+
+
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+_DECODER = msgspec.msgpack.Decoder(Plan)

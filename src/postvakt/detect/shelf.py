@@ -1,0 +1,86 @@
+"""Where rules are gathered while they are compiled: each asked once, each refusal kept."""
+
+import json
+from collections.abc import Callable
+from typing import Any, get_args
+
+from postvakt.detect.plan import FORMAT, Asked, Plan, Test
+from postvakt.model.rule import NotAsked, Rule
+
+
+class Refused(Exception):  # noqa: N818 (a verdict on a rule, not an error of ours)
+    """Says why a rule cannot be asked; never leaves this room."""
+
+
+def one_of(value: Any, allowed: Any, key: str) -> Any:
+    """Return a value that is one of a Literal's. Raises Refused, naming the key, for anything else."""
+    if value not in get_args(allowed):
+        raise Refused(f"{key}: {value} is none of {', '.join(filter(None, get_args(allowed)))}")
+    return value
+
+
+def written(document: Any) -> str:
+    """Return a document as text: two with the same content give the same, whatever the order of their keys."""
+    return json.dumps(_named(document), sort_keys=True, default=str)
+
+
+def _named(value: Any) -> Any:
+    """Return a value with texts for keys: YAML allows any key, and keys of several types have no order."""
+    if isinstance(value, dict):
+        return {str(key): _named(part) for key, part in value.items()}
+    return [_named(part) for part in value] if isinstance(value, list) else value
+
+
+class Shelf:
+    """Rules, tests and refusals so far."""
+
+    def __init__(self) -> None:
+        self._rules: list[Rule] = []
+        self._refused: list[NotAsked] = []
+        self._asked: list[Asked] = []
+        self._tests: dict[Test, int] = {}
+        self._fields: list[str] = []
+        self._known: dict[str, tuple[str, str]] = {}
+
+    def test(self, test: Test) -> int:
+        """Return the number of a test; equal tests have one."""
+        if test not in self._tests:
+            self._tests[test] = len(self._tests)
+            self._fields.append(test.field)
+        return self._tests[test]
+
+    def field(self, number: int) -> str:
+        """Return the field that a test asks."""
+        return self._fields[number]
+
+    def refuse(self, rule: str, title: str, reason: str, path: str) -> None:
+        """Keep a rule that cannot be asked, with the reason."""
+        self._refused.append(NotAsked(rule=rule, title=title, reason=reason, path=path))
+
+    def add(self, rule: Rule, asked: Callable[[int], Asked] | None, document: Any) -> bool:
+        """Keep a rule; tell whether it is asked. A second rule of the same id is not, unless it is the same."""
+        content = written(document)
+        known = self._known.get(rule.id)
+        if known is not None:
+            if known[0] != content:
+                self.refuse(
+                    rule.id, rule.title, f"duplicate of {known[1]}: same id, another content", rule.path
+                )
+            return False
+        self._known[rule.id] = (content, rule.path or rule.title)
+        if asked is not None:
+            self._asked.append(asked(len(self._rules)))
+        self._rules.append(rule)
+        return True
+
+    def plan(self, yara: bytes, yara_names: tuple[tuple[str, str], ...]) -> Plan:
+        """Return everything gathered as a plan."""
+        return Plan(
+            format=FORMAT,
+            rules=tuple(self._rules),
+            not_asked=tuple(self._refused),
+            tests=tuple(self._tests),
+            asked=tuple(self._asked),
+            yara=yara,
+            yara_names=yara_names,
+        )
