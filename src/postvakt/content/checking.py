@@ -1,0 +1,266 @@
+"""What makes our content sound as a whole: everything that is wrong is collected and told at once."""
+
+import json
+import re
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from importlib.resources.abc import Traversable
+from itertools import pairwise
+from typing import Any, TypeVar, get_args
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from postvakt.content import known, library, stix
+from postvakt.content.encoded import ENDING
+from postvakt.errors import ContentError
+from postvakt.model.directive import ChainSpec, Directive
+from postvakt.model.rule import LEVELS, Confidence, Stage
+
+T = TypeVar("T")
+NOTES = ("stage", "confidence", "means", "benign", "next")
+TAG = re.compile(r"attack\.(t\d{4}(\.\d{3})?|[a-z-]+)|cve\.\d{4}-\d{4,7}")
+YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
+YARA_META = re.compile(r'^\s*(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
+
+
+class Problem(msgspec.Struct, frozen=True, order=True):
+    """One thing that is wrong: the file, then the place in it and the fault."""
+
+    path: str
+    what: str
+
+
+def check(root: Traversable | None = None) -> list[Problem]:
+    """Return everything that is wrong with our content in the order of paths; an empty list when it is sound."""
+    place = root or library.here()
+    rules, told = _opened(library.rule_files(place), _document)
+    yara, yara_told = _opened(library.yara_files(place), library.text)
+    bundles, bundles_told = _opened(library.files(place, "indicators", ".json"), library.text)
+    directives, directives_told = _opened(
+        library.files(place, "directives", ".yaml"), lambda f, p: library.converted(f, p, Directive)
+    )
+    chains, chains_told = _opened(
+        library.files(place, "chains", ".yaml"), lambda f, p: library.converted(f, p, ChainSpec)
+    )
+    builds, builds_told = _opened(
+        library.files(place, "builds", ".csv"), lambda f, p: list(library.builds(library.text(f, p)))
+    )
+    names = {
+        *(str(rule.get("id")) for _, rule in rules),
+        *(f"yara:{name}" for _, text in yara for name in YARA_NAME.findall(text.text)),
+        *(name for _, text in bundles for name in _indicator_names(text)),
+    }
+    problems = [*told, *yara_told, *bundles_told, *directives_told, *chains_told, *builds_told]
+    problems += _each(rules, lambda path, rule: _rule(rule, _folder(place, path)))
+    problems += _each(yara, lambda path, text: _yara(text, _folder(place, path)))
+    problems += _each(bundles, lambda _, text: stix.faults(text.text))
+    problems += _each(directives, lambda _, directive: _directive(directive))
+    problems += _each(chains, lambda _, chain: _chain(chain, names))
+    problems += _each(builds, lambda _, rows: _builds(rows))
+    problems += _shared_ids(rules)
+    return sorted(problems)
+
+
+def _opened(
+    listing: Iterable[tuple[str, Traversable]], opened: Callable[[Traversable, str], T]
+) -> tuple[list[tuple[str, T]], list[Problem]]:
+    """Open every file of a listing; what cannot be opened is a Problem, and the others go on."""
+    made: list[tuple[str, T]] = []
+    problems: list[Problem] = []
+    for path, file in listing:
+        try:
+            made.append((path, opened(file, path)))
+        except ContentError as why:
+            problems.append(Problem(path, str(why).removeprefix(f"{path}: ")))
+    return made, problems
+
+
+def _each(pieces: Iterable[tuple[str, T]], faults: Callable[[str, T], Iterable[str]]) -> list[Problem]:
+    return [Problem(path, what) for path, piece in pieces for what in faults(path, piece)]
+
+
+def _document(file: Traversable, path: str) -> dict[str, Any]:
+    document = library.parsed(library.text(file, path))
+    if not isinstance(document, dict):
+        raise ContentError(f"{path}: not a mapping")
+    return document
+
+
+def _folder(root: Traversable, path: str) -> Traversable:
+    kind, slug, _ = path.split("/")
+    return root / kind / slug
+
+
+def _indicator_names(text: library.Text) -> list[str]:
+    try:
+        return [str(indicator.get("id")) for indicator in stix.indicators(text.text)]
+    except ValueError:
+        return []  # stix.faults tells it
+
+
+def _shared_ids(rules: Iterable[tuple[str, dict[str, Any]]]) -> list[Problem]:
+    counted = Counter(str(rule.get("id")) for _, rule in rules)
+    return [
+        Problem(path, f"id: {rule['id']} is also another rule's")
+        for path, rule in rules
+        if counted[str(rule.get("id"))] > 1
+    ]
+
+
+def _rule(rule: dict[str, Any], folder: Traversable) -> Iterator[str]:
+    try:
+        uuid.UUID(str(rule.get("id")))
+    except ValueError:
+        yield f"id: {rule.get('id')!r} is no UUID"
+    for name in ("title", "description"):
+        if not rule.get(name):
+            yield f"{name}: is missing"
+    if rule.get("level") not in LEVELS:
+        yield f"level: {rule.get('level')!r} is none of {', '.join(LEVELS)}"
+    yield from (f"tags: {tag!r} is no technique, tactic or CVE" for tag in _bad_tags(rule))
+    source = rule.get("logsource")
+    if not isinstance(source, dict) or not known.is_log_source(source):
+        yield f"logsource: no table of ours serves {source}"
+    if not isinstance(rule.get("detection"), dict) or "condition" not in rule["detection"]:
+        yield "detection: has no condition"
+    yield from _notes(rule.get("postvakt"))
+    yield from _proof(folder, "hit.jsonl")
+    yield from _proof(folder, "miss.jsonl")
+
+
+def _bad_tags(rule: dict[str, Any]) -> list[str]:
+    return [str(tag) for tag in rule.get("tags") or () if not TAG.fullmatch(str(tag))]
+
+
+def _notes(notes: object) -> Iterator[str]:
+    if not isinstance(notes, dict) or set(notes) != set(NOTES):
+        yield f"postvakt: is not a mapping of {', '.join(NOTES)}"
+        return
+    yield from _note_faults("postvakt.", notes)
+
+
+def _note_faults(prefix: str, notes: Mapping[str, object]) -> Iterator[str]:
+    if notes.get("stage") not in get_args(Stage):
+        yield f"{prefix}stage: {notes.get('stage')!r} is no stage"
+    if notes.get("confidence") not in get_args(Confidence):
+        yield f"{prefix}confidence: {notes.get('confidence')!r} is none of {', '.join(get_args(Confidence))}"
+    for name in ("means", "benign", "next"):
+        said = notes.get(name)
+        if not isinstance(said, str) or not said.strip():
+            yield f"{prefix}{name}: says nothing"
+
+
+def _proof(folder: Traversable, name: str) -> Iterator[str]:
+    """A rule stands with rows that it must match and rows that it must leave; a hit names what decides it."""
+    file = library.beside(folder, name)
+    if file is None:
+        yield f"{name}: is missing"
+        return
+    try:
+        rows = [json.loads(line) for line in library.data(file, name).decode().splitlines() if line.strip()]
+    except (ContentError, ValueError) as why:
+        yield f"{name}: {why}"
+        return
+    if not rows:
+        yield f"{name}: holds no row"
+    for number, row in enumerate(rows, 1):
+        if not isinstance(row, dict) or row.get("table") not in known.TABLES:
+            yield f"{name}: line {number}: names no table of ours"
+        elif name.startswith("hit") and not row.get("deciding"):
+            yield f"{name}: line {number}: does not say which fields decide it"
+
+
+def _yara(text: library.Text, folder: Traversable) -> Iterator[str]:
+    _, *rules = YARA_NAME.split(text.text)
+    if not rules:
+        yield "holds no rule"
+    for name, rule in zip(rules[::2], rules[1::2], strict=True):
+        yield from (f"{name}: meta {fault}" for fault in _meta(rule))
+    yield from (f"{name}/: holds no file" for name in ("hit", "miss") if not library.children(folder / name))
+    yield from _deciding(folder)
+
+
+def _meta(rule: str) -> Iterator[str]:
+    meta = dict(YARA_META.findall(rule))
+    if meta.get("level") not in LEVELS:
+        yield f"level: {meta.get('level')!r} is none of {', '.join(LEVELS)}"
+    yield from _note_faults("", meta)
+
+
+def _deciding(folder: Traversable) -> Iterator[str]:
+    """Each hit names the texts that decide it; a test takes them away and expects the rule to fall silent."""
+    samples = {file.name.removesuffix(ENDING) for file in library.children(folder / "hit")}
+    try:
+        named = json.loads(library.data(folder / "deciding.json", "deciding.json"))
+    except (ContentError, ValueError) as why:
+        yield f"deciding.json: {str(why).removeprefix('deciding.json: ')}"
+        return
+    if not isinstance(named, dict):
+        yield "deciding.json: not a mapping"
+        return
+    yield from (f"deciding.json: {name} is no sample in hit/" for name in sorted(set(named) - samples))
+    yield from (
+        f"deciding.json: does not say what decides {name}" for name in sorted(samples) if not named.get(name)
+    )
+
+
+def _directive(directive: Directive) -> Iterator[str]:
+    for kind, pieces in (("questions", directive.questions), ("requirements", directive.requirements)):
+        twice = [name for name, count in Counter(piece.id for piece in pieces).items() if count > 1]
+        yield from (f"{kind}: {name} stands twice" for name in twice)
+    if not any(question.mandatory for question in directive.questions):
+        yield "questions: none is mandatory, so no server could ever be clear"
+    for question in directive.questions:
+        names = [name for alternative in question.answered_by for name in alternative.all_of]
+        yield from (f"questions: {question.id}: {name} is no coverage" for name in _no_coverage(names))
+        if not names:
+            yield f"questions: {question.id}: nothing could answer it"
+    for requirement in directive.requirements:
+        yield from (
+            f"requirements: {requirement.id}: {n} is no coverage" for n in _no_coverage(requirement.needs)
+        )
+        fault = _due_fault(requirement.due, directive.timezone)
+        if fault:
+            yield f"requirements: {requirement.id}: due: {fault}"
+
+
+def _due_fault(due: str, zone: str) -> str:
+    """A due time is said in the directive's own zone, so that an offset of the wrong season is seen."""
+    if due in ("", "immediately"):
+        return ""
+    try:
+        instant = datetime.fromisoformat(due)
+        offset = instant.astimezone(ZoneInfo(zone)).utcoffset()
+    except (ValueError, ZoneInfoNotFoundError) as why:
+        return str(why)
+    return "" if instant.utcoffset() == offset else f"{due} has not the offset of {zone} on that day"
+
+
+def _no_coverage(names: Iterable[str]) -> list[str]:
+    return [name for name in names if not known.is_coverage(name)]
+
+
+def _chain(chain: ChainSpec, rules: set[str]) -> Iterator[str]:
+    twice = [name for name, count in Counter(step.id for step in chain.steps).items() if count > 1]
+    yield from (f"steps: {name} stands twice" for name in twice)
+    if not chain.steps:
+        yield "steps: there is none"
+    for step in chain.steps:
+        if not step.rules:
+            yield f"steps: {step.id}: no rule shows it"
+        yield from (
+            f"steps: {step.id}: {rule} is no rule of ours" for rule in step.rules if rule not in rules
+        )
+        yield from (f"steps: {step.id}: {name} is no coverage" for name in _no_coverage(step.needs))
+
+
+def _builds(rows: list[library.Build]) -> Iterator[str]:
+    """The table is in the order of builds: what is out of order was put in the wrong place, or mistyped."""
+    for before, after in pairwise(rows):
+        if after.build <= before.build:
+            yield f"{after.number} does not follow {before.number}"
+    if not rows:
+        yield "holds no build"

@@ -1,0 +1,50 @@
+"""The names that content may use: log sources, tables, coverage. A test holds them to the parsers' own tables."""
+
+SERVICES = frozenset((
+    "cmdlet_infra", "ecp_activity", "ecp_server", "ews", "exchange_log", "exchange_setup", "file", "http_proxy",
+    "iis_config", "message_tracking", "mitigation_service", "msert", "oab_generator", "test_proxylogon",
+    "transport_agent",
+))  # fmt: skip
+"""Services of the log source `product: exchange`."""
+
+CATEGORIES = frozenset(
+    ("process_creation", "file_event", "registry_set", "ps_script", "process_access", "webserver")
+)
+WINDOWS_SERVICES = frozenset((
+    "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
+    "registry", "registry_trace", "taskscheduler",
+))  # fmt: skip
+
+TABLES = frozenset((
+    "cmdlet_infra", "ecp_activity", "ecp_server", "event", "ews", "exchange_log", "exchange_setup", "file",
+    "http_proxy", "httperr", "iis", "iis_config", "message_tracking", "mitigation_service", "msert", "oab_generator",
+    "powershell_history", "registry_key", "registry_trace", "registry_value", "scheduled_task", "test_proxylogon",
+    "transport_agent",
+))  # fmt: skip
+
+COVERAGE = TABLES | {"memory"}
+"""What can be read; of `memory` nothing can be read yet, so that what needs it is told as not done."""
+
+SPLIT = frozenset((
+    "cmdlet_infra", "event", "exchange_log", "file", "http_proxy", "iis", "registry_key", "registry_trace",
+    "registry_value",
+))  # fmt: skip
+"""Tables whose coverage is also counted by a value of their own: `event:Security`, `file:web`."""
+
+
+def is_log_source(source: dict[str, object]) -> bool:
+    """Tell whether rows of ours can belong to a Sigma log source."""
+    product, category, service = (source.get(part) for part in ("product", "category", "service"))
+    if product == "exchange":
+        return category is None and service in SERVICES
+    if product == "windows":
+        if service is None:
+            return category in CATEGORIES
+        return category is None and service in WINDOWS_SERVICES
+    return product is None and service is None and category == "webserver"
+
+
+def is_coverage(name: str) -> bool:
+    """Tell whether coverage is counted under this name."""
+    table, split, value = name.partition(":")
+    return table in COVERAGE and (not split or (table in SPLIT and bool(value)))
