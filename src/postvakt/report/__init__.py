@@ -1,1 +1,30 @@
-"""TODO."""
+"""One file per format: each turns a Report into bytes and computes nothing but where things stand."""
+
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from postvakt.model.report import Report
+from postvakt.report import csv_form, html_form, json_form, markdown_form
+from postvakt.report.json_form import parse, schema, schema_text
+
+__all__ = ["FORMATS", "Form", "parse", "schema", "schema_text"]
+
+
+class Form(msgspec.Struct, frozen=True):
+    """A format: the word for it on the command line, its file's suffix, and its renderer."""
+
+    name: str
+    suffix: str
+    render: Callable[[Report], bytes]
+
+
+FORMATS: Mapping[str, Form] = {
+    form.name: form
+    for form in (
+        Form("html", "html", html_form.render),
+        Form("json", "json", json_form.render),
+        Form("md", "md", markdown_form.render),
+        Form("csv", "csv", csv_form.render),
+    )
+}
