@@ -115,3 +115,16 @@ def test_a_host_of_unknown_role_is_asked_as_an_exchange_server() -> None:
 
 def test_a_role_without_questions_is_never_green() -> None:
     assert judge(FULL, roles=("domain-controller",)).outcome == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    ("why", "outcome"),
+    [
+        ("encrypted", "inconclusive"),
+        ("limited", "inconclusive"),
+        ("truncated", "inconclusive"),
+        ("conflict", "clear"),
+    ],
+)
+def test_what_lies_in_an_archive_that_was_not_opened_nobody_knows(why: Any, outcome: str) -> None:
+    assert judge(FULL, gaps=(Gap(artifact="archive", why=why),)).outcome == outcome

@@ -134,7 +134,7 @@ def _host(
     found = findings.findings(host.name, matches, facts.rules, facts.acknowledged)
     asked = [q for q in facts.directive.questions if (set(host.roles) or {"exchange"}) & set(q.roles)]
     answered = verdict.questions(asked, host.roles, found, read, window)
-    missing = _missing(asked, read)
+    missing = _missing(asked, facts.directive.requirements, read)
     every = [*gaps, *coverage.lost_gaps(read), *missing]
     judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked))
     return HostRow(
@@ -164,16 +164,14 @@ def _leaned_on(asked: Iterable[Question]) -> frozenset[str]:
     )
 
 
-def _missing(asked: Iterable[Question], read: Iterable[CoverageRow]) -> list[Gap]:
-    """Name every source that a question could have been asked of and that nothing was read of."""
+def _missing(
+    asked: Iterable[Question], required: Iterable[Requirement], read: Iterable[CoverageRow]
+) -> list[Gap]:
+    """Name every source that a question could be asked of, or a requirement needs, and that nothing was read of."""
     present = {row.artifact for row in read if row.files}
-    wanted = {
-        name
-        for question in asked
-        for alternative in question.answered_by
-        for name in alternative.all_of
-        if name not in present
-    }
+    questioned = {n for question in asked for way in question.answered_by for n in way.all_of}
+    needed = {name for requirement in required for name in requirement.needs}
+    wanted = (questioned | needed) - present
     return [
         Gap(artifact=name, why="missing", detail="nothing of it is in the evidence of this host")
         for name in sorted(wanted)

@@ -15,6 +15,9 @@ from postvakt.reason.findings import ATTEMPTED, COMPROMISED, LABELLED
 UNREAD = ("crashed", "timed-out", "out-of-memory", "unreadable", "truncated", "encrypted", "unsupported")
 """Gaps by which a whole source, or the rest of it, was not seen."""
 
+UNOPENED = ("archive",)
+"""Artifacts of gaps behind which any other may lie: what was in them, nobody knows."""
+
 UNPARSED_SHARE = 0.01
 """From this share of unparsed records on a source does not answer a question."""
 
@@ -152,9 +155,10 @@ def _doubts(
     unread: dict[tuple[str, str], int] = {}
     unparsed: dict[str, int] = {}
     for gap in gaps:
-        if gap.artifact.split(":")[0] not in depends_on:
+        hidden = gap.artifact in UNOPENED
+        if not hidden and gap.artifact.split(":")[0] not in depends_on:
             continue
-        if gap.why in UNREAD:
+        if gap.why in UNREAD or (hidden and gap.why == "limited"):
             unread[gap.artifact, gap.why] = unread.get((gap.artifact, gap.why), 0) + 1
         elif gap.why == "unparsed":
             unparsed[gap.artifact] = unparsed.get(gap.artifact, 0) + gap.count
