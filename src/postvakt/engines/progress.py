@@ -58,26 +58,34 @@ class _Counted:
         return max(spent / share - spent, 0.0)
 
 
-class Lines(_Counted):
-    """JSON lines, at most two a second."""
+class _Told(_Counted):
+    """Counted work that is told of at a pace that eyes and logs can follow, and always when it is done."""
 
     EVERY = 0.5
+    """Seconds between two tellings."""
 
     def __init__(self, out: TextIO) -> None:
         super().__init__()
         self._out = out
-        self._told = 0.0
+        self._last = 0.0
 
     def done(self, size: int, title: str) -> None:
         super().done(size, title)
-        if time.monotonic() - self._told >= self.EVERY or self.tasks_done == self.tasks:
+        if time.monotonic() - self._last >= self.EVERY or self.tasks_done == self.tasks:
+            self._last = time.monotonic()
             self._tell()
+
+    def _tell(self) -> None:
+        raise NotImplementedError
+
+
+class Lines(_Told):
+    """JSON lines, at most two a second."""
 
     def end(self) -> None:
         self._out.flush()
 
     def _tell(self) -> None:
-        self._told = time.monotonic()
         left = self.seconds_left()
         line = {
             "event": "progress",
@@ -90,28 +98,17 @@ class Lines(_Counted):
         self._out.write(msgspec.json.encode(line).decode() + "\n")
 
 
-class Bar(_Counted):
+class Bar(_Told):
     """One line on a terminal, drawn over itself."""
 
     EVERY = 0.2
     WIDTH = 24
 
-    def __init__(self, out: TextIO) -> None:
-        super().__init__()
-        self._out = out
-        self._told = 0.0
-
-    def done(self, size: int, title: str) -> None:
-        super().done(size, title)
-        if time.monotonic() - self._told >= self.EVERY or self.tasks_done == self.tasks:
-            self._draw()
-
     def end(self) -> None:
         self._out.write("\r\x1b[K")
         self._out.flush()
 
-    def _draw(self) -> None:
-        self._told = time.monotonic()
+    def _tell(self) -> None:
         share = self.size_done / self.size if self.size else self.tasks_done / max(self.tasks, 1)
         filled = round(share * self.WIDTH)
         left = self.seconds_left()
