@@ -1,1 +1,1 @@
-"""TODO."""
+"""One file a verb. `triage.py` is the flow: the file to read first."""

@@ -1,0 +1,65 @@
+"""What is asked, checked and shown: our own content and the packs that a user adds."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+import msgspec
+
+from postvakt import artifacts, content
+from postvakt.commands import plans
+from postvakt.errors import UsageError
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """The check told line by line; `faults` counts what is wrong in our own content."""
+
+    lines: tuple[str, ...]
+    faults: int
+
+
+def check(packs: plans.Packs) -> Checked:
+    """Check our content as a whole, then compile it with the packs and list every rule that cannot be asked."""
+    problems = content.check()
+    lines = [f"{problem.path}: {problem.what}" for problem in problems]
+    plan = plans.compile_all(content.load(), packs)
+    lines += [f"not asked: {row.path} {row.title}: {row.reason}" for row in plan.not_asked]
+    asked = len(plan.rules)
+    lines.append(
+        f"{asked} of {asked + len(plan.not_asked)} rules can be asked; {len(problems)} faults in our own content"
+    )
+    own_refused = sum(1 for row in plan.not_asked if not _given(packs))
+    return Checked(lines=tuple(lines), faults=len(problems) + own_refused)
+
+
+def _given(packs: plans.Packs) -> bool:
+    return bool(packs.rules or packs.yara or packs.indicators)
+
+
+def listing() -> Iterator[str]:
+    """Yield what comes with Postvakt: rules by kind, directives, chains."""
+    own = content.load()
+    plan = plans.compile_all(own, plans.Packs())
+    for rule in sorted(plan.rules, key=lambda rule: (rule.kind, rule.path, rule.id)):
+        yield f"{rule.kind:9} {rule.level:13} {rule.stage or '-':18} {rule.id}  {rule.title}"
+    for directive in own.directives:
+        yield f"directive {directive.id}  {directive.title}"
+    for chain in own.chains:
+        yield f"chain     {chain.id}  {chain.title}, {len(chain.steps)} steps"
+    counted = Counter(rule.kind for rule in plan.rules)
+    yield ", ".join(f"{count} {kind}" for kind, count in sorted(counted.items())) + " rules"
+
+
+def show(name: str) -> str:
+    """Return a rule's text, or a directive, as it is asked. Raises UsageError for a name that is not there."""
+    own = content.load()
+    for directive in own.directives:
+        if directive.id == name:
+            return msgspec.yaml.encode(directive).decode()
+    plan = plans.compile_all(own, plans.Packs())
+    for rule in plan.rules:
+        if name in (rule.id, rule.path):
+            return next(
+                (t.text for t in (*own.rules, *own.yara) if t.path == rule.path), f"{rule.id}: {rule.title}"
+            )
+    tables = ", ".join(artifacts.TABLES)
+    raise UsageError(f"{name}: no rule or directive of that name; `content list` shows all. Tables: {tables}")

@@ -1,0 +1,55 @@
+"""Synthetic servers for trying things out: hand-ins with neutral names, the truth beside them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from postvakt import estate
+from postvakt.errors import EvidenceError, UsageError
+
+EVIDENCE = "evidence"
+TRUTH = "truth.json"
+LABEL = "README.txt"
+TOLD = (
+    "Everything in this folder is synthetic: `postvakt estate` wrote it. No server, person or attack in it is real;\n"
+    "addresses and names are those that are set aside for documentation.\n"
+    f"{EVIDENCE}/ is to be handed in; {TRUTH} says what was done to each server and what a verdict should say.\n"
+)
+WARNING = (
+    "The hand-ins hold the text of a web shell, as attacked servers do: a virus scanner may take files away. "
+    "Nothing in them is ever run."
+)
+
+
+def write(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[str]:
+    """Write an estate into a new folder and say what was written, line by line.
+
+    Raises UsageError where something lies there already, EvidenceError where it cannot be written.
+    """
+    if output.exists() and (not output.is_dir() or any(output.iterdir())):
+        raise UsageError(f"{output}: is there already; choose a new folder")
+    yield from write_into(output, hosts=hosts, seed=seed, days=days)
+
+
+def write_into(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[str]:
+    """Write an estate into a folder that may hold other things. Raises EvidenceError where it cannot."""
+    servers = estate.plan(hosts, seed, days)
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        (output / LABEL).write_text(TOLD, encoding="utf-8")
+        for server in servers:
+            path = estate.write(server, output / EVIDENCE)
+            yield f"{path}  {_size(path) / 1024 / 1024:.1f} MiB  {server.name}"
+        truths = [estate.truth(server) for server in servers]
+        (output / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(truths), indent=1) + b"\n")
+    except OSError as why:
+        raise EvidenceError(f"{why.filename or output}: cannot be written: {why.strerror}") from why
+    yield f"{hosts} synthetic servers, {days} days of logs; what is true of each: {output / TRUTH}"
+    yield WARNING
+
+
+def _size(path: Path) -> int:
+    if path.is_file():
+        return path.stat().st_size
+    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())

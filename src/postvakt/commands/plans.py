@@ -1,0 +1,113 @@
+"""What is asked: our content and the packs that a user adds, compiled once per content and kept in the case."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+
+from postvakt import __version__, artifacts, content, detect
+from postvakt.commands.work import plan_file
+from postvakt.errors import ContentError
+from postvakt.tables.case import Case
+
+
+class Packs(msgspec.Struct, frozen=True):
+    """Folders of Sigma rules, folders of YARA rules and STIX files that a user adds to our own."""
+
+    rules: tuple[str, ...] = ()
+    yara: tuple[str, ...] = ()
+    indicators: tuple[str, ...] = ()
+
+
+class Prepared(msgspec.Struct, frozen=True):
+    """A compiled plan. `hash` names everything that is asked, `yara_hash` what file contents are scanned with."""
+
+    hash: str
+    yara_hash: str
+    plan: detect.Plan
+    content: content.Content
+
+
+def packs(rules: Iterable[str], yara: Iterable[str], indicators: Iterable[str]) -> Packs:
+    """Return packs by their absolute paths, so that a later command finds them from anywhere."""
+    return Packs(*(tuple(str(Path(p).absolute()) for p in given) for given in (rules, yara, indicators)))
+
+
+def of_case(case: Case) -> Packs:
+    """Return the packs that a case is asked with."""
+    return msgspec.convert(case.about().options.get("packs", {}), Packs)
+
+
+def add_packs(case: Case, more: Packs) -> None:
+    """Remember more packs for a case, each once, in the order they came."""
+    about, before = case.about(), of_case(case)
+    added = packs(more.rules, more.yara, more.indicators)
+    joined = Packs(
+        tuple(dict.fromkeys((*before.rules, *added.rules))),
+        tuple(dict.fromkeys((*before.yara, *added.yara))),
+        tuple(dict.fromkeys((*before.indicators, *added.indicators))),
+    )
+    options = {**about.options, "packs": msgspec.to_builtins(joined)}
+    case.write_json("case.json", msgspec.structs.replace(about, options=options))
+
+
+def prepare(case: Case, chosen: Packs) -> Prepared:
+    """Return the plan for a case, compiled now or found compiled. Raises ContentError for what is not there."""
+    own = content.load()
+    sigma, yara, indicators = _gather(own, chosen)
+    hashed = _hash([*sigma, *yara, *indicators])
+    path = plan_file(hashed)
+    if case.path(path).is_file():
+        plan = detect.Plan.from_bytes(case.path(path).read_bytes())
+    else:
+        plan = detect.compile_plan(sigma, yara, indicators, list(artifacts.TABLES.values()))
+        case.write(path, plan.to_bytes())
+    return Prepared(hash=hashed, yara_hash=_hash(yara), plan=plan, content=own)
+
+
+def compile_all(own: content.Content, chosen: Packs) -> detect.Plan:
+    """Return a plan without a case, for checking and listing."""
+    return detect.compile_plan(*_gather(own, chosen), list(artifacts.TABLES.values()))
+
+
+Texts = list[detect.RuleText]
+
+
+def _gather(own: content.Content, chosen: Packs) -> tuple[Texts, Texts, Texts]:
+    return (
+        [*_own(own.rules), *_texts(chosen.rules, (".yml", ".yaml"))],
+        [*_own(own.yara), *_texts(chosen.yara, (".yar", ".yara"))],
+        [*_own(own.indicators), *_texts(chosen.indicators, (".json",))],
+    )
+
+
+def _own(texts: Iterable[content.Text]) -> Iterator[detect.RuleText]:
+    for text in texts:
+        yield detect.RuleText(path=text.path, text=text.text, origin="own")
+
+
+def _texts(places: Iterable[str], endings: tuple[str, ...]) -> Iterator[detect.RuleText]:
+    for place in places:
+        root = Path(place)
+        if not root.exists():
+            raise ContentError(f"{place}: no such file or folder")
+        found = (
+            [root] if root.is_file() else sorted(p for p in root.rglob("*") if p.suffix.lower() in endings)
+        )
+        if not found:
+            raise ContentError(f"{place}: holds no file that ends in {' or '.join(endings)}")
+        for path in found:
+            text = path.read_bytes().decode("utf-8", "backslashreplace")
+            name = path.name if root.is_file() else path.relative_to(root).as_posix()
+            yield detect.RuleText(path=name, text=text, origin=root.name)
+
+
+def _hash(texts: Iterable[detect.RuleText]) -> str:
+    """Name texts by content; the tables they are asked of and the version of the code belong to it."""
+    made = hashlib.sha256(__version__.encode())
+    for spec in artifacts.TABLES.values():
+        made.update(msgspec.json.encode(spec))
+    for text in texts:
+        made.update(msgspec.json.encode((text.path, text.text, text.origin)))
+    return made.hexdigest()

@@ -1,0 +1,61 @@
+"""A finished report, read back from its case and rendered; nothing is concluded again."""
+
+from pathlib import Path
+
+import msgspec
+
+from postvakt import report
+from postvakt.errors import EvidenceError, UsageError
+from postvakt.model.report import FindingRow, HostRow, Report
+from postvakt.tables.case import Case
+
+CONCLUDED = "report/concluded.msgpack"
+"""The report as a value, kept for the formats that are asked for later."""
+
+
+def keep(case: Case, made: Report) -> None:
+    """Keep a report as a value and in every format."""
+    case.write(CONCLUDED, msgspec.msgpack.encode(made, order="sorted"))
+    for form in report.FORMATS.values():
+        case.write(f"report/report.{form.suffix}", form.render(made))
+
+
+def load(root: Path) -> Report:
+    """Return the report of a case. Raises EvidenceError where the case was never concluded."""
+    case = Case.open(root)
+    path = case.path(CONCLUDED)
+    if not path.is_file():
+        raise EvidenceError(f"{root}: has no report yet; run the same `postvakt triage` again to finish it")
+    try:
+        return msgspec.msgpack.decode(path.read_bytes(), type=Report)
+    except msgspec.DecodeError as why:
+        raise EvidenceError(f"{path}: {why}; run `postvakt reask {root}` to write it anew") from why
+
+
+def render(root: Path, form: str) -> tuple[Report, bytes]:
+    """Return a case's report and its rendering. Raises UsageError for a format that is not there."""
+    if form not in report.FORMATS:
+        raise UsageError(f"--format {form}: choose one of {', '.join(report.FORMATS)}")
+    made = load(root)
+    return made, report.FORMATS[form].render(made)
+
+
+def save(path: Path, content: bytes) -> None:
+    """Write a rendering where the user wants it. Raises EvidenceError where that cannot be."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as why:
+        raise EvidenceError(f"{path}: cannot be written: {why.strerror}") from why
+
+
+def find(made: Report, finding: str) -> tuple[HostRow, FindingRow]:
+    """Return a finding with its host, by its id or the start of it. Raises UsageError where none or several fit."""
+    found = [(host, row) for host in made.hosts for row in host.findings if row.id.startswith(finding)]
+    if not found:
+        raise UsageError(f"{finding}: no finding of that id; the report and `findings.json` list them")
+    if len(found) > 1 and not any(row.id == finding for _, row in found):
+        raise UsageError(
+            f"{finding}: fits {len(found)} findings: {', '.join(row.id for _, row in found[:5])}"
+        )
+    return next((pair for pair in found if pair[1].id == finding), found[0])

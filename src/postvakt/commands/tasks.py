@@ -1,0 +1,177 @@
+"""Which work a case needs, as tasks. The same case and content give the same tasks: resume is what the ledger lacks."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from postvakt import __version__, artifacts
+from postvakt.artifacts import files
+from postvakt.commands import work
+from postvakt.commands.plans import Prepared
+from postvakt.model.evidence import Member
+from postvakt.model.task import Outcome, ParseResult, PartRef, Task
+from postvakt.tables.case import Case, key
+
+GROUP_BYTES = 4 * 1024 * 1024
+GROUP_MEMBERS = 64
+"""Small files are read in groups of about half a second, so that handing out work costs nothing beside it."""
+
+SCAN_GROUP_BYTES = 32 * 1024 * 1024
+
+
+def take_in(case: Case, paths: Iterable[str]) -> list[Task]:
+    """Return the task that takes in each hand-in; its id changes when the evidence on disk does."""
+    found = []
+    for given in paths:
+        path = str(Path(given).absolute())
+        stamp, size = _stamp(Path(path))
+        spec = _spec(work.TakeIn(case=str(case.root), path=path))
+        found.append(
+            Task(id=key("take_in", __version__, path, stamp), function="take_in", spec=spec, bytes=size)
+        )
+    return found
+
+
+def of_case(case: Case, intakes: Sequence[work.Intake], plan: Prepared) -> list[Task]:
+    """Return every task that lists, reads and scans what was taken in."""
+    found: list[Task] = []
+    for intake in intakes:
+        members = list(case.lines(intake.file, Member))
+        found.append(_listing(case, intake, members, plan.hash))
+        found += _readings(case, intake, members, plan.hash)
+        found += _scans(case, intake, members, plan)
+    return found
+
+
+def split(task: Task) -> list[Task]:
+    """Return a task of several members as tasks of one member each; nothing for a task of one."""
+    if task.function not in ("read", "scan"):
+        return []
+    members = task.spec["members"]
+    if len(members) < 2:
+        return []
+    return [
+        Task(
+            id=key("one", task.id, str(position)),
+            function=task.function,
+            spec={**task.spec, "members": [member]},
+            bytes=_size(member),
+            title=task.title,
+        )
+        for position, member in enumerate(members)
+    ]
+
+
+def to_ask_again(case: Case, done: Iterable[tuple[Task, Outcome]], plan: Prepared) -> list[Task]:
+    """Return a task for each earlier parse that was asked by another plan: parts are asked, evidence is not read."""
+    found = []
+    for _, outcome in done:
+        if outcome.result is None:
+            continue
+        result = msgspec.convert(outcome.result, ParseResult)
+        if result.plan == plan.hash or not result.parts:
+            continue
+        found.append(_asking(case, outcome.task, result.parts, plan.hash))
+    return found
+
+
+def _asking(case: Case, parse: str, parts: tuple[PartRef, ...], plan: str) -> Task:
+    spec = _spec(work.Ask(case=str(case.root), parts=parts, plan=plan, parse=parse))
+    size = sum(case.path(part.path).stat().st_size for part in parts)
+    return Task(id=key("ask", parse, plan), function="ask", spec=spec, bytes=size)
+
+
+def _listing(case: Case, intake: work.Intake, members: Sequence[Member], plan: str) -> Task:
+    spec = _spec(work.List(case=str(case.root), intake=intake.file, evidence=intake.evidence.id, plan=plan))
+    made_of = [f"{m.path}{m.sha256}{m.artifact}" for m in members]
+    return Task(id=key("list", __version__, intake.evidence.id, *made_of), function="list", spec=spec)
+
+
+def _readings(case: Case, intake: work.Intake, members: Iterable[Member], plan: str) -> Iterator[Task]:
+    relevant = [member for member in members if member.artifact]
+    for group in _groups(relevant, GROUP_BYTES):
+        made_of = [
+            f"{m.path}{m.sha256}{m.artifact}{artifacts.BY_NAME[m.artifact].artifact.version}" for m in group
+        ]
+        yield Task(
+            id=key("read", __version__, intake.evidence.id, *made_of),
+            function="read",
+            spec=_spec(
+                work.Read(case=str(case.root), path=intake.evidence.path, members=tuple(group), plan=plan)
+            ),
+            bytes=sum(member.size for member in group),
+            title=group[0].path,
+        )
+
+
+def _scans(case: Case, intake: work.Intake, members: Sequence[Member], plan: Prepared) -> Iterator[Task]:
+    rows = {member.path: row for row, member in enumerate(members)}
+    wanted = [member for member in members if files.to_scan(member)]
+    for group in _groups(wanted, SCAN_GROUP_BYTES):
+        yield Task(
+            id=key(
+                "scan",
+                __version__,
+                plan.yara_hash,
+                intake.evidence.id,
+                *(f"{m.path}{m.sha256}" for m in group),
+            ),
+            function="scan",
+            spec=_spec(
+                work.Scan(
+                    case=str(case.root),
+                    path=intake.evidence.path,
+                    members=tuple((rows[member.path], member) for member in group),
+                    part=work.file_part(intake.evidence.id),
+                    plan=plan.hash,
+                )
+            ),
+            bytes=sum(member.size for member in group),
+            title=group[0].path,
+        )
+
+
+def _groups(members: Sequence[Member], limit: int) -> Iterator[list[Member]]:
+    group: list[Member] = []
+    size = 0
+    for member in members:
+        if group and (size + member.size > limit or len(group) == GROUP_MEMBERS):
+            yield group
+            group, size = [], 0
+        group.append(member)
+        size += member.size
+    if group:
+        yield group
+
+
+def _spec(value: msgspec.Struct) -> dict[str, Any]:
+    built: dict[str, Any] = msgspec.to_builtins(value)
+    return built
+
+
+def _size(member: Any) -> int:
+    size: int = (member[1] if isinstance(member, list | tuple) else member)["size"]
+    return size
+
+
+def _stamp(path: Path) -> tuple[str, int]:
+    """Return a mark of what lies at a path (names, sizes, times) and its bytes, without reading contents."""
+    found = [_mark(path)]
+    size = 0
+    for folder, folders, names in os.walk(path):
+        folders.sort()
+        found += [_mark(Path(folder, name)) for name in sorted(names)]
+    for mark in found:
+        size += int(mark.rsplit("\x00", 2)[1])
+    return key(*found), size
+
+
+def _mark(path: Path) -> str:
+    try:
+        about = path.lstat()
+    except OSError:
+        return f"{path}\x000\x00gone"
+    return f"{path}\x00{about.st_size}\x00{about.st_mtime_ns}"

@@ -1,0 +1,408 @@
+"""What a worker does: the functions that tasks name. Here a batch is parsed, counted, matched and written while it
+is still in cache; nothing else in the house touches evidence."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from postvakt import artifacts, detect, evidence
+from postvakt.artifacts import files
+from postvakt.model.evidence import Evidence, Member, Source
+from postvakt.model.gap import Clue, Gap
+from postvakt.model.rule import Match
+from postvakt.model.table import TableSpec
+from postvakt.model.task import ParseResult, PartRef, Span
+from postvakt.tables import matches
+from postvakt.tables.case import Case, PartWriter, key
+from postvakt.tables.rows import BATCH_ROWS, Rows, schema
+from postvakt.tables.tally import Tally
+
+
+class Intake(msgspec.Struct, frozen=True, kw_only=True):
+    """One hand-in as it was taken in; its members lie as JSON lines in `file` under the case."""
+
+    evidence: Evidence
+    file: str
+    members: int
+    gaps: tuple[Gap, ...]
+
+
+class TakeIn(msgspec.Struct, frozen=True):
+    """Specification: take in what lies at `path`."""
+
+    case: str
+    path: str
+
+
+class Read(msgspec.Struct, frozen=True):
+    """Specification: parse and ask these members of one hand-in. `plan` is empty where nothing is asked."""
+
+    case: str
+    path: str
+    members: tuple[Member, ...]
+    plan: str
+
+
+class List(msgspec.Struct, frozen=True):
+    """Specification: write the `file` table of one hand-in."""
+
+    case: str
+    intake: str
+    evidence: str
+    plan: str
+
+
+class Scan(msgspec.Struct, frozen=True):
+    """Specification: scan file contents with YARA; each member comes with its row in the `file` part."""
+
+    case: str
+    path: str
+    members: tuple[tuple[int, Member], ...]
+    part: str
+    plan: str
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """Specification: ask the parts that an earlier parse left."""
+
+    case: str
+    parts: tuple[PartRef, ...]
+    plan: str
+    parse: str
+
+
+def perform(function: str, spec: dict[str, Any]) -> Any:
+    """Run the function that a task names, on its specification; both ends are plain JSON values."""
+    kind, run = FUNCTIONS[function]
+    return msgspec.to_builtins(run(msgspec.convert(spec, kind)))
+
+
+def take_in(spec: TakeIn) -> Intake:
+    """List, hash and recognise everything in one hand-in."""
+    case = Case(Path(spec.case))
+    taken = evidence.take_in(spec.path, [r.artifact for r in artifacts.READERS], scratch=case.scratch)
+    name = f"intake/{taken.evidence.id}.jsonl"
+    case.write_lines(name, taken.members)
+    return Intake(evidence=taken.evidence, file=name, members=len(taken.members), gaps=tuple(taken.gaps))
+
+
+def read(spec: Read) -> ParseResult:
+    """Parse members, match every batch, write parts."""
+    case = Case(Path(spec.case))
+    name = key(*(f"{m.evidence}{m.path}" for m in spec.members))
+    with _gathering(case, spec.plan, name) as gathered:
+        for member in spec.members:
+            source = evidence.source(spec.path, member, scratch=case.scratch)
+            _read_one(source, gathered)
+    return gathered.result()
+
+
+def _read_one(source: Source, gathered: "_Gathered") -> None:
+    member = source.member
+    reader = artifacts.BY_NAME[member.artifact]
+    told = 0
+    with contextlib.ExitStack() as open_parts:
+        parts: dict[str, _Part] = {}
+        try:
+            for piece in reader.parse(source):
+                told += 1
+                if isinstance(piece, Rows):
+                    part = parts.get(piece.spec.name)
+                    if part is None:
+                        part = parts[piece.spec.name] = _Part(piece.spec, member, gathered, open_parts)
+                    part.add(piece.batch)
+                elif isinstance(piece, Gap):
+                    gathered.gap(piece, member)
+                else:
+                    gathered.clues.append(
+                        msgspec.structs.replace(piece, source=member.path, evidence=member.evidence)
+                    )
+        except OSError as why:
+            detail = f"{type(why).__name__}: {why.strerror or 'cannot be read any further'}"
+            gathered.gap(Gap(artifact=member.artifact, why="unreadable", detail=detail), member)
+    for part in parts.values():
+        part.finish()
+    main = reader.tables[0].name if reader.tables else ""
+    if main and main not in parts:
+        gathered.spans.append(
+            Span(
+                table=main,
+                split="",
+                source=member.path,
+                evidence=member.evidence,
+                records=0,
+                bytes=member.size,
+            )
+        )
+
+
+@contextlib.contextmanager
+def _gathering(case: Case, plan: str, name: str) -> Iterator["_Gathered"]:
+    """Gather what a task gives; its matches are published when the context ends well."""
+    with contextlib.ExitStack() as published:
+        gathered = _Gathered(case, plan, name, published)
+        yield gathered
+        gathered.write()
+
+
+class _Gathered:
+    """What a task has gathered so far. Matches are written as they come: a log may have millions."""
+
+    def __init__(self, case: Case, plan: str, name: str, published: contextlib.ExitStack) -> None:
+        self.case = case
+        self.matcher = _matcher(str(case.root), plan) if plan else None
+        self.plan = plan
+        self.parts: list[PartRef] = []
+        self.spans: list[Span] = []
+        self.gaps: list[Gap] = []
+        self.clues: list[Clue] = []
+        self._name = f"matches/{plan[:16]}/{name}.parquet"
+        self._published = published
+        self._waiting: list[Match] = []
+        self._matches: PartWriter | None = None
+
+    def gap(self, gap: Gap, member: Member) -> None:
+        """Keep a Gap, with where it was met."""
+        self.gaps.append(
+            msgspec.structs.replace(
+                gap,
+                source=member.path,
+                evidence=member.evidence,
+                artifact=gap.artifact or member.artifact,
+            )
+        )
+
+    def ask(self, table: str, batch: pa.RecordBatch, part: PartRef, offset: int) -> None:
+        """Ask a batch whose first row is row `offset` of a part."""
+        if self.matcher is None:
+            return
+        hits = self.matcher.match(table, batch)
+        if not hits:
+            return
+        times = matches.times_of(batch)
+        locators = batch.column("locator").to_pylist()
+        sources = batch.column("source").to_pylist() if "source" in batch.schema.names else None
+        for hit in hits:
+            self.match(
+                Match(
+                    rule=hit.rule,
+                    table=table,
+                    evidence=part.evidence,
+                    source=sources[hit.row] if sources else part.source,
+                    locator=locators[hit.row],
+                    part=part.path,
+                    row=offset + hit.row,
+                    time=times[hit.row],
+                    detail=hit.detail,
+                )
+            )
+
+    def match(self, match: Match) -> None:
+        """Keep a match."""
+        self._waiting.append(match)
+        if len(self._waiting) >= BATCH_ROWS:
+            self.write()
+
+    def write(self) -> None:
+        """Write the matches that wait."""
+        if not self._waiting:
+            return
+        if self._matches is None:
+            self._matches = self._published.enter_context(self.case.part(self._name, matches.SCHEMA))
+        self._matches.write(matches.batch(self._waiting))
+        self._waiting = []
+
+    def result(self) -> ParseResult:
+        """Return what the task gave, once its matches are published."""
+        return ParseResult(
+            parts=tuple(self.parts),
+            spans=tuple(self.spans),
+            gaps=tuple(self.gaps),
+            clues=tuple(self.clues),
+            plan=self.plan,
+            matches=self._name if self._matches else "",
+            matched=self._matches.rows if self._matches else 0,
+        )
+
+
+class _Part:
+    """One part being written while its batches are counted and asked."""
+
+    def __init__(
+        self, spec: TableSpec, member: Member, gathered: _Gathered, open_parts: contextlib.ExitStack
+    ) -> None:
+        self._spec = spec
+        self._member = member
+        self._gathered = gathered
+        self._path = f"tables/{spec.name}/{member.evidence}/{key(member.path)}.parquet"
+        self._writer: PartWriter = open_parts.enter_context(
+            gathered.case.part(self._path, schema(spec, stamped=True))
+        )
+        self._tally = Tally(spec)
+
+    def _ref(self) -> PartRef:
+        return PartRef(
+            table=self._spec.name,
+            path=self._path,
+            source=self._member.path,
+            evidence=self._member.evidence,
+            rows=self._writer.rows,
+        )
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count, ask and write one batch."""
+        self._tally.add(batch)
+        self._gathered.ask(self._spec.name, batch, self._ref(), self._writer.rows)
+        self._writer.write(stamped(self._spec, batch, self._member.evidence, self._member.path))
+
+    def finish(self) -> None:
+        """Hand over what was counted."""
+        gathered = self._gathered
+        gathered.parts.append(self._ref())
+        gathered.spans += self._tally.spans(self._member.path, self._member.evidence, self._member.size)
+        gathered.clues += [
+            msgspec.structs.replace(clue, source=self._member.path, evidence=self._member.evidence)
+            for clue in self._tally.clues()
+        ]
+
+
+def stamped(spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, source: str) -> pa.RecordBatch:
+    """Return a batch with the columns that say where it was read."""
+    target = schema(spec, stamped=True)
+    constant = {"evidence": evidence_id, "source": source}
+    columns = [
+        pa.repeat(pa.scalar(constant[name]), batch.num_rows) if name in constant else batch.column(name)
+        for name in target.names
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=target)
+
+
+def list_files(spec: List) -> ParseResult:
+    """Write the `file` table of one hand-in: a row for each member, in the members' order."""
+    case = Case(Path(spec.case))
+    members = list(case.lines(spec.intake, Member))
+    path = file_part(spec.evidence)
+    target = schema(files.FILE, stamped=True)
+    name = key("file", spec.evidence)
+    with _gathering(case, spec.plan, name) as gathered, case.part(path, target) as writer:
+        for start in range(0, len(members), BATCH_ROWS):
+            chosen = members[start : start + BATCH_ROWS]
+            rows = ({**row, "evidence": spec.evidence} for row in files.rows(chosen))
+            batch = pa.RecordBatch.from_pylist(list(rows), schema=target)
+            ref = PartRef(table="file", path=path, source="", evidence=spec.evidence, rows=0)
+            gathered.ask("file", batch, ref, start)
+            writer.write(batch)
+    gathered.parts.append(
+        PartRef(table="file", path=path, source="", evidence=spec.evidence, rows=len(members))
+    )
+    gathered.spans += _file_spans(members)
+    return gathered.result()
+
+
+def _file_spans(members: list[Member]) -> Iterator[Span]:
+    """Count listed files by the root they lie under, web folders apart: coverage goes by host."""
+    counted: dict[tuple[str, str, bool], list[Member]] = {}
+    for member in members:
+        counted.setdefault(
+            (member.root, "web" if files.in_web_folder(member) else "", member.rooted), []
+        ).append(member)
+    for (_, split, _), group in sorted(counted.items(), key=lambda entry: entry[0]):
+        yield Span(
+            table="file",
+            split=split,
+            source=group[0].path,
+            evidence=group[0].evidence,
+            records=len(group),
+            undated=len(group),
+        )
+
+
+def file_part(evidence_id: str) -> str:
+    """Return where the `file` part of a hand-in lies in the case."""
+    return f"tables/file/{evidence_id}/members.parquet"
+
+
+def scan(spec: Scan) -> ParseResult:
+    """Scan the contents of files with YARA."""
+    case = Case(Path(spec.case))
+    name = key("scan", *(f"{m.evidence}{m.path}" for _, m in spec.members))
+    with _gathering(case, spec.plan, name) as gathered:
+        for row, member in spec.members:
+            for hit in _scan_one(spec, case, member, gathered):
+                gathered.match(
+                    Match(
+                        rule=hit.rule,
+                        table="file",
+                        evidence=member.evidence,
+                        source=member.path,
+                        locator=row,
+                        part=spec.part,
+                        row=row,
+                        time=None,
+                        detail=hit.detail,
+                    )
+                )
+    return gathered.result()
+
+
+def _scan_one(spec: Scan, case: Case, member: Member, gathered: _Gathered) -> list[detect.ScanHit]:
+    if member.size > files.SCAN_LIMIT:
+        detail = f"{member.size} bytes; contents are scanned up to {files.SCAN_LIMIT}"
+        gathered.gap(Gap(artifact="file:web", why="limited", detail=detail), member)
+        return []
+    try:
+        with evidence.source(spec.path, member, scratch=case.scratch).open() as stream:
+            content = stream.read(files.SCAN_LIMIT + 1)
+    except OSError as why:
+        gathered.gap(Gap(artifact="file:web", why="unreadable", detail=str(why.strerror)), member)
+        return []
+    return list(_scanner(spec.case, spec.plan).scan(content))
+
+
+def ask(spec: Ask) -> ParseResult:
+    """Ask parts that were written before; the evidence is not touched."""
+    case = Case(Path(spec.case))
+    with _gathering(case, spec.plan, key("ask", spec.parse)) as gathered:
+        for part in spec.parts:
+            offset = 0
+            with pq.ParquetFile(case.path(part.path)) as file:
+                for batch in file.iter_batches(BATCH_ROWS, use_threads=False):
+                    gathered.ask(part.table, batch, part, offset)
+                    offset += batch.num_rows
+    return msgspec.structs.replace(gathered.result(), parse=spec.parse)
+
+
+def plan_file(plan: str) -> str:
+    """Return where a compiled plan of that hash lies in the case."""
+    return f"plan/{plan[:32]}.bin"
+
+
+@functools.lru_cache(maxsize=2)
+def _plan(case: str, plan: str) -> detect.Plan:
+    return detect.Plan.from_bytes(Path(case, plan_file(plan)).read_bytes())
+
+
+@functools.lru_cache(maxsize=2)
+def _matcher(case: str, plan: str) -> detect.Matcher:
+    return detect.Matcher(_plan(case, plan), list(artifacts.TABLES.values()))
+
+
+@functools.lru_cache(maxsize=2)
+def _scanner(case: str, plan: str) -> detect.Scanner:
+    return detect.Scanner(_plan(case, plan))
+
+
+FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "take_in": (TakeIn, take_in),
+    "read": (Read, read),
+    "list": (List, list_files),
+    "scan": (Scan, scan),
+    "ask": (Ask, ask),
+}
+"""What a task may name; anything else in a ledger is refused."""
