@@ -8,6 +8,7 @@ import msgspec
 
 from postvakt.model.gap import Why
 from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
+from postvakt.model.story import SharedRow, Story
 
 VerdictOutcome = Literal["not-examined", "inconclusive", "clear-since", "clear", "attempted", "compromised"]
 Grade = Literal[
@@ -185,6 +186,7 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     mitigations: tuple[str, ...]
     answers: tuple[AnswerRow, ...]
     hypotheses: tuple[str, ...] = ()
+    story: Story = Story()
 
 
 class RulesRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,6 +208,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[HostRow, ...]
     inventory: tuple[str, ...] = ()
     answers: tuple[AnswerRow, ...] = ()
+    shared: tuple[SharedRow, ...] = ()
 
 
 SCHEMA = "postvakt.report/1"

@@ -38,11 +38,12 @@ def _step(step: Step, findings: Sequence[FindingRow], coverage: Sequence[Coverag
         stage=step.stage,
         finding=None,
         time=None,
-        missing=_why_missing(step, coverage),
+        missing=why_missing(step, coverage),
     )
 
 
-def _why_missing(step: Step, coverage: Sequence[CoverageRow]) -> str:
+def why_missing(step: Step, coverage: Sequence[CoverageRow]) -> str:
+    """Say why a step was not seen: looked for in vain, or not looked for."""
     read = {row.artifact: row for row in coverage}
     absent = [name for name in step.needs if name not in read]
     seen = [read[name] for name in step.needs if name in read]

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Mapping
 from postvakt.model.clock import from_micros
 from postvakt.model.conclusion import MatchGroup
 from postvakt.model.report import Acknowledgement, FindingRow, Sample
-from postvakt.model.rule import LEVELS, Rule
+from postvakt.model.rule import LEVELS, Rule, Stage
 
 SAMPLES = 8
 """Matched rows that a finding shows; the others are counted, and found by `postvakt query`."""
 
-COMPROMISED = (
+COMPROMISED: tuple[Stage, ...] = (
     "access-gained",
     "file-written",
     "shell-used",
@@ -22,8 +22,8 @@ COMPROMISED = (
 )
 """The stages that mean a compromise, least to most."""
 
-ATTEMPTED = ("probe", "attempt-failed")
-LABELLED = ("authorised-scan", "responder-tool")
+ATTEMPTED: tuple[Stage, ...] = ("probe", "attempt-failed")
+LABELLED: tuple[Stage, ...] = ("authorised-scan", "responder-tool")
 
 
 def identity(rule: str, host: str) -> str:

@@ -28,6 +28,8 @@ from postvakt.model.table import TableSpec
 from postvakt.model.task import Span
 from postvakt.reason import chains, coverage, findings, verdict
 from postvakt.reason.hosts import UNASSIGNED
+from postvakt.reason.shared import shared
+from postvakt.reason.story import Seen, story
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,9 +54,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     matches: Sequence[MatchGroup]
     specs: Mapping[str, TableSpec]
     acknowledged: Mapping[str, Acknowledgement]
+    seen: Mapping[str, Seen] = {}
 
 
-class _Owners:
+class Owners:
     """Whose a source is: named itself, or by the root it lies in."""
 
     def __init__(self, hosts: Iterable[HostConclusion], root_of: Mapping[tuple[str, str], str]) -> None:
@@ -78,7 +81,7 @@ class _Owners:
 
 def assemble(facts: Facts) -> Report:
     """Return the report of a case. Nothing here reads a clock or a file: same facts, same report."""
-    owners = _Owners(facts.hosts, facts.root_of)
+    owners = Owners(facts.hosts, facts.root_of)
     spans: dict[str, list[Span]] = defaultdict(list)
     gaps: dict[str, list[Gap]] = defaultdict(list)
     matches: dict[str, list[MatchGroup]] = defaultdict(list)
@@ -110,6 +113,7 @@ def assemble(facts: Facts) -> Report:
         ),
         evidence=tuple(_evidence(item, facts, owners) for item in facts.evidence),
         hosts=rows,
+        shared=shared(rows, facts.seen),
     )
 
 
@@ -151,6 +155,7 @@ def _host(
         builds=host.builds,
         mitigations=(),
         answers=tuple(_requirement(r, read) for r in facts.directive.requirements),
+        story=story(host, facts.seen.get(host.name, Seen()), facts.rules, facts.chains, found, read),
     )
 
 
@@ -218,7 +223,7 @@ def _requirement(requirement: Requirement, read: Sequence[CoverageRow]) -> Answe
     )
 
 
-def _evidence(item: Evidence, facts: Facts, owners: _Owners) -> EvidenceRow:
+def _evidence(item: Evidence, facts: Facts, owners: Owners) -> EvidenceRow:
     names = owners.of(item.id, "")
     members, relevant = facts.members.get(item.id, (0, 0))
     troubled: Counter[str] = Counter(gap.evidence for gap in facts.gaps)
