@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from postvakt import __version__, artifacts, detect
-from postvakt.commands import plans, reports, work
+from postvakt.commands import plans, reports, second_look, work
 from postvakt.errors import ContentError, UsageError
 from postvakt.model.evidence import Member
 from postvakt.model.gap import Gap
@@ -42,6 +42,8 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         forced=about.options.get("host"),
     )
     found = matches.write_all(case, _asked_matches(results, prepared))
+    rules = {rule.id: rule for rule in prepared.plan.rules}
+    root_of = {(m.evidence, m.path): m.root for m in members if m.rooted}
     facts = reasoning.Facts(
         version=VERSION,
         content=prepared.hash,
@@ -50,18 +52,19 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         since=_instant(about, "since"),
         until=_instant(about, "until"),
         chains=prepared.content.chains,
-        rules={rule.id: rule for rule in prepared.plan.rules},
+        rules=rules,
         asked=len(prepared.plan.rules),
         not_asked=prepared.plan.not_asked,
         evidence=[intake.evidence for intake in intakes],
         members=_counted(intakes, members),
         hosts=concluded,
-        root_of={(m.evidence, m.path): m.root for m in members if m.rooted},
+        root_of=root_of,
         spans=[span for r in results for span in r.spans],
         gaps=gaps,
         matches=list(matches.groups(case, found, artifacts.TABLES, _explainer(prepared.plan))),
         specs=artifacts.TABLES,
         acknowledged=acknowledgements(case),
+        seen=second_look.look(case, found, results, rules, reasoning.Owners(concluded, root_of)),
     )
     made = reasoning.assemble(facts)
     _write(case, made, concluded, members)

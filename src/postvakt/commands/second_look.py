@@ -1,0 +1,49 @@
+"""What is measured over a whole case once its matches are known, host by host, for the story of each."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import pyarrow as pa
+
+from postvakt import artifacts
+from postvakt.model.rule import Rule
+from postvakt.model.story import Trace
+from postvakt.model.task import ParseResult
+from postvakt.reason import actors, joining
+from postvakt.reason.report import Owners
+from postvakt.reason.story import Seen
+from postvakt.tables.case import Case
+from postvakt.tables.measures import Measures
+from postvakt.tables.traces import traces
+
+
+def look(
+    case: Case, found: pa.Table, results: Iterable[ParseResult], rules: Mapping[str, Rule], owners: Owners
+) -> dict[str, Seen]:
+    """Return what each host's tables tell beyond its findings."""
+    staged = frozenset(rule.id for rule in rules.values() if rule.stage)
+    of_host: dict[str, list[Trace]] = defaultdict(list)
+    for trace in traces(case, found, staged, artifacts.TABLES, joining.trace_of):
+        for name in owners.of(trace.evidence, trace.source):
+            of_host[name].append(trace)
+    parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        for part in result.parts:
+            for name in owners.of(part.evidence, part.source) if part.rows and part.table != "file" else ():
+                parts[name][part.table].append(part.path)
+    with Measures(case) as measures:
+        return {
+            name: _seen(measures, of_host.get(name, ()), parts.get(name, {}))
+            for name in sorted({*of_host, *parts})
+        }
+
+
+def _seen(measures: Measures, told: Sequence[Trace], parts: Mapping[str, Sequence[str]]) -> Seen:
+    web = parts.get("iis", ())
+    return Seen(
+        traces=tuple(told),
+        asking=measures.asked(web),
+        own=measures.own(web),
+        pages=measures.used(web, actors.asked_for(told)),
+        moved=measures.moved(parts.get("event", ())),
+    )
