@@ -53,7 +53,8 @@ def _filled(value: Any, kind: Any, text: str) -> Any:
     if isinstance(value, tuple):
         return tuple(_filled(inner, get_args(kind)[0], text) for inner in value)
     if isinstance(value, dict):
-        return {f"{text}{number}": text for number in range(len(value))}
+        of = get_args(kind)[1]
+        return {f"{text}{number}": _filled(inner, of, text) for number, inner in enumerate(value.values())}
     if isinstance(value, str) and _is_free(kind):
         return text if value else ""
     return value

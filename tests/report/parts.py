@@ -18,6 +18,7 @@ from postvakt.model.report import (
     Sample,
     StepRow,
 )
+from postvakt.model.story import ActorRow, AddressRow, MailRow, PageRow, Story, StoryStep
 
 
 def at(text: str) -> datetime:
@@ -377,4 +378,125 @@ ANSWERS = (
         state="unknown",
         basis="the evidence cannot say this; a person must",
     ),
+)
+
+STORY = Story(
+    words=(
+        "A, from 203.0.113.7, ran commands through a page on the server in 2 visits: 2021-03-02 05:01Z to 11:00Z.",
+        "2021-03-02 05:01Z: a forged request is answered by the back end (214 records of http_proxy).",
+    ),
+    actors=(
+        ActorRow(
+            id="A",
+            addresses=("203.0.113.7",),
+            stage="shell-used",
+            first=SSRF.first,
+            last=POSTED.last,
+            traces=218,
+            visits=((at("2021-03-02T05:01:00"), at("2021-03-02T05:40:00"), 215), (END, END, 3)),
+            steps=tuple(
+                StoryStep(
+                    step=step.step,
+                    title=step.title,
+                    stage=step.stage,
+                    findings=(step.finding,) if step.finding else (),
+                    traces=2 if step.finding else 0,
+                    first=step.time,
+                    last=step.time,
+                    logs=("http_proxy", "iis") if step.finding else (),
+                    joined="the same minutes" if step.stage == "file-written" else "",
+                    says="discover.aspx" if step.stage == "file-written" else "",
+                    missing=step.missing,
+                )
+                for step in CHAIN.steps
+            ),
+            shares=("discover.aspx is also in the traces of nobody that can be named",),
+        ),
+        ActorRow(
+            id="?",
+            addresses=(),
+            stage="tampering",
+            first=None,
+            last=None,
+            traces=1,
+            visits=(),
+            steps=(
+                StoryStep(
+                    step="tampering",
+                    title="Traces removed",
+                    stage="tampering",
+                    findings=(DUMP.id,),
+                    traces=1,
+                    logs=("event",),
+                ),
+            ),
+        ),
+    ),
+    pages=(
+        PageRow(
+            page="/aspnet_client/discover.aspx",
+            address="203.0.113.7",
+            accounts=("-CORP\\svc",),
+            agents=("python-requests/2.25.1",),
+            requests=14,
+            answered=12,
+            methods={"GET": 2, "POST": 12},
+            statuses={"200": 12, "404": 2},
+            bytes_out=48_113_002,
+            first=POSTED.first,
+            last=POSTED.last,
+        ),
+        PageRow(
+            page="/aspnet_client/supp0rt.aspx",
+            address="198.51.100.9",
+            accounts=(),
+            agents=(),
+            requests=1,
+            answered=0,
+            methods={"GET": 1},
+            statuses={"404": 1},
+            bytes_out=None,
+            first=None,
+            last=None,
+        ),
+    ),
+    mail=(
+        MailRow(
+            mailbox="board@corp.example",
+            deed="exported",
+            by="CORP\\EX01$",
+            count=2,
+            first=POSTED.first,
+            last=POSTED.last,
+            log="event",
+            finding=POSTED.id,
+        ),
+    ),
+    addresses=(
+        AddressRow(
+            address="203.0.113.7",
+            role="client",
+            requests=231,
+            share=0.0007,
+            first=SSRF.first,
+            last=POSTED.last,
+            agents=2,
+            users=0,
+            forwarded=0,
+            basis="231 requests, 0 users, 2 programs",
+        ),
+        AddressRow(
+            address="192.0.2.5",
+            role="balancer",
+            requests=310_227,
+            share=0.97,
+            first=at("2021-02-20T00:00:00"),
+            last=END,
+            agents=311,
+            users=204,
+            forwarded=310_227,
+            basis="310227 of its 310227 requests name another client",
+        ),
+    ),
+    clock=("The server's own time zone is W. Europe Standard Time.",),
 )

@@ -16,6 +16,7 @@ from postvakt.model.report import (
     Window,
 )
 from postvakt.model.rule import NotAsked
+from postvakt.model.story import Story
 from tests.report.parts import (
     ANSWERS,
     ASKED_CREDENTIALS,
@@ -33,6 +34,7 @@ from tests.report.parts import (
     SHELL,
     SSRF,
     START,
+    STORY,
     at,
     digest,
     finding,
@@ -68,6 +70,7 @@ def host(name: str = "EX01", **changed: Any) -> HostRow:
         ),
         mitigations=(),
         answers=ANSWERS,
+        story=STORY,
     )
     return msgspec.structs.replace(made, **changed)
 
@@ -85,6 +88,7 @@ def quiet(name: str, outcome: Any, **changed: Any) -> HostRow:
         ),
         findings=(),
         chains=(),
+        story=msgspec.structs.replace(Story(), addresses=STORY.addresses[1:], clock=STORY.clock),
         names=(NameClaim(name=name, basis="SYSTEM hive, ComputerName", count=1),),
         questions=(ASKED_CREDENTIALS, ASKED_WIPED),
         gaps=(),

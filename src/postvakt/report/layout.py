@@ -22,6 +22,7 @@ from postvakt.model.rule import NotAsked
 from postvakt.report import words
 from postvakt.report.heat import Heat, heat
 from postvakt.report.lanes import Lanes, lanes
+from postvakt.report.tale import Tale, tale
 from postvakt.report.text import shown
 from postvakt.report.times import HostClock, minute
 
@@ -150,6 +151,7 @@ class HostPage(msgspec.Struct, frozen=True, kw_only=True):
     targets: Mapping[str, str]
     titles: Mapping[str, str]
     levels: tuple[tuple[str, int], ...]
+    tale: Tale | None
     lanes: Lanes | None
     heat: Heat | None
     answered: tuple[AnswerRow, ...]
@@ -200,6 +202,7 @@ def host_page(line: HostLine, report: Report, limit: Limits) -> HostPage:
     targets = {
         row.id: anchor if limit.lean else f"{anchor}-more" for row, anchor in zip(told, anchors, strict=False)
     }
+    titles = {row.id: row.title for row in host.findings}
     groups = gap_groups(host.gaps)
     holes = _holes(host.coverage)
     brief = host.findings[limit.findings : limit.findings + (0 if limit.lean else limit.rows)]
@@ -222,8 +225,9 @@ def host_page(line: HostLine, report: Report, limit: Limits) -> HostPage:
         brief=brief,
         more_findings=len(host.findings) - len(told) - len(brief),
         targets=targets,
-        titles={row.id: row.title for row in host.findings},
+        titles=titles,
         levels=line.levels,
+        tale=None if limit.lean else tale(host, targets, titles),
         lanes=None if limit.lean else lanes(timed, report.window, limit.findings),
         heat=heat(host, report.window, limit.heat_bins),
         answered=tuple(answer for answer in host.answers if answer.state != "unknown"),

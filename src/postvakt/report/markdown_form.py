@@ -15,6 +15,9 @@ from postvakt.report.times import minute, span
 HOSTS = 20
 """Hosts that are told in full; all of them stand in the table before."""
 
+STORY = 40
+"""Sentences of a host's story: it is what is pasted into a mail."""
+
 LINES = 8
 """Lines of a list; how many more there are is told."""
 
@@ -98,6 +101,7 @@ def _host(host: HostRow) -> Iterator[str]:
     yield outcome.means + (f" {first[0].upper()}{first[1:]}." if first else "")
     yield ""
     yield from _list("Because", [prose(reason) for reason in host.verdict.because])
+    yield from _list("What happened", [prose(told) for told in host.story.words], most=STORY)
     yield from _list("What could not be seen", list(_unseen(host)), none="No gap was recorded.")
     yield from _list("Findings", [_finding(row) for row in host.findings], none="None.")
     yield from _list("What to do next", [prose(step) for step in words.next_steps(host)])
@@ -146,14 +150,14 @@ def _case(report: Report) -> Iterator[str]:
     yield from _list("Rules that could not be asked", refused, none="Every rule could be asked.")
 
 
-def _list(title: str, lines: list[str], none: str = "") -> Iterator[str]:
+def _list(title: str, lines: list[str], none: str = "", most: int = LINES) -> Iterator[str]:
     if not lines and not none:
         return
     yield f"**{title}**"
     yield ""
-    yield from (f"- {line}" for line in lines[:LINES])
-    if len(lines) > LINES:
-        yield f"- and {len(lines) - LINES:,} more: see the HTML report"
+    yield from (f"- {line}" for line in lines[:most])
+    if len(lines) > most:
+        yield f"- and {len(lines) - most:,} more: see the HTML report"
     if not lines:
         yield none
     yield ""

@@ -8,6 +8,7 @@ import msgspec
 from postvakt.model.gap import Why
 from postvakt.model.report import AnswerState, Grade, HostRow, VerdictOutcome
 from postvakt.model.rule import LEVELS, Confidence, Level, Stage
+from postvakt.model.story import AddressRole
 from postvakt.report.times import minute
 
 
@@ -96,6 +97,15 @@ STAGES: dict[Stage, str] = {
     "authorised-scan": "authorised scan",
     "responder-tool": "responder's own tool",
 }
+
+PARTS: dict[AddressRole, str] = {
+    "client": "client",
+    "balancer": "stands for others",
+    "self": "the server itself",
+    "probe": "health probe",
+    "scanner": "authorised scanner",
+}
+"""What is behind an address."""
 
 LEVEL_WORDS: dict[Level, str] = {
     "critical": "Critical",
