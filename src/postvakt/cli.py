@@ -71,6 +71,9 @@ def triage(
     rules: Rules = [],  # noqa: B006  (typer's own form; never changed)
     yara: Yara = [],  # noqa: B006
     indicators: Indicators = [],  # noqa: B006
+    baseline: Annotated[
+        str | None, typer.Option("--baseline", help="A folder of CSV lists of the product's files.")
+    ] = None,
     since: Annotated[str | None, typer.Option("--since", help="Start of the window (ISO 8601, UTC).")] = None,
     until: Annotated[str | None, typer.Option("--until", help="End of the window (ISO 8601, UTC).")] = None,
     jobs: Jobs = 0,
@@ -94,6 +97,7 @@ def triage(
         rules=tuple(rules),
         yara=tuple(yara),
         indicators=tuple(indicators),
+        baseline=baseline,
         since=since,
         until=until,
         jobs=_jobs(jobs),

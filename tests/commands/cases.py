@@ -1,6 +1,7 @@
 """A whole triage in one call, for tests of what it concludes."""
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,10 +25,10 @@ def hand_in(scenario: str, folder: Path, name: str, days: int = 5) -> Path:
     return path.rename(folder / name)
 
 
-def triaged(case: Path, *evidence: Path, since: str | None = None) -> Report:
+def triaged(case: Path, *evidence: Path, **options: Any) -> Report:
     """Triage hand-ins as one case, as the command line does."""
     request = triage.Request(
-        evidence=tuple(map(str, evidence)), case=str(case), started=STARTED, since=since, jobs=2
+        evidence=tuple(map(str, evidence)), case=str(case), started=STARTED, jobs=2, **options
     )
     return triage.triage(request, engines.watch(quiet=True, log="text"))
 

@@ -44,6 +44,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
     found = matches.write_all(case, _asked_matches(results, prepared))
     rules = {rule.id: rule for rule in prepared.plan.rules}
     root_of = {(m.evidence, m.path): m.root for m in members if m.rooted}
+    owners = reasoning.Owners(concluded, root_of)
     facts = reasoning.Facts(
         version=VERSION,
         content=prepared.hash,
@@ -64,7 +65,8 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         matches=list(matches.groups(case, found, artifacts.TABLES, _explainer(prepared.plan))),
         specs=artifacts.TABLES,
         acknowledged=acknowledgements(case),
-        seen=second_look.look(case, found, results, rules, reasoning.Owners(concluded, root_of)),
+        seen=second_look.look(case, found, results, rules, owners),
+        baselines=second_look.held_against(case, (i.evidence.id for i in intakes), concluded, owners),
     )
     made = reasoning.assemble(facts)
     _write(case, made, concluded, members)

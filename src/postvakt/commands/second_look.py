@@ -2,16 +2,23 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import Any
 
 import pyarrow as pa
 
 from postvakt import artifacts
+from postvakt.commands import work
+from postvakt.model.baseline import BaselineRow
+from postvakt.model.conclusion import HostConclusion
 from postvakt.model.rule import Rule
 from postvakt.model.story import Trace
 from postvakt.model.task import ParseResult
 from postvakt.reason import actors, joining
+from postvakt.reason import baseline as reasoning
 from postvakt.reason.report import Owners
 from postvakt.reason.story import Seen
+from postvakt.tables.baseline import Baselines, product_files
 from postvakt.tables.case import Case
 from postvakt.tables.measures import Measures
 from postvakt.tables.traces import traces
@@ -47,3 +54,24 @@ def _seen(measures: Measures, told: Sequence[Trace], parts: Mapping[str, Sequenc
         pages=measures.used(web, actors.asked_for(told)),
         moved=measures.moved(parts.get("event", ())),
     )
+
+
+def held_against(
+    case: Case, intakes: Iterable[str], hosts: Iterable[HostConclusion], owners: Owners
+) -> dict[str, BaselineRow]:
+    """Return how each host's product files compare with the lists that the case holds; `intakes` are evidence ids."""
+    lists = Baselines(case)
+    files: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    if lists.builds:
+        parts = [work.file_part(evidence) for evidence in intakes]
+        for row in product_files(case, [part for part in parts if case.path(part).is_file()]):
+            for name in owners.of(row["evidence"], row["source"]):
+                files[name].append(row)
+    return {
+        host.name: reasoning.baseline(
+            host.builds,
+            lists.builds,
+            partial(lists.compare, files=files[host.name]) if files.get(host.name) else None,
+        )
+        for host in hosts
+    }

@@ -11,6 +11,7 @@ from postvakt.errors import EvidenceError
 from postvakt.model.gap import Gap
 from postvakt.model.report import Report
 from postvakt.model.task import Outcome, Task
+from postvakt.tables import baseline
 from postvakt.tables.case import FORMAT, Case, CaseFile
 
 
@@ -24,6 +25,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
     rules: tuple[str, ...] = ()
     yara: tuple[str, ...] = ()
     indicators: tuple[str, ...] = ()
+    baseline: str | None = None
     host: str | None = None
     since: str | None = None
     until: str | None = None
@@ -132,4 +134,6 @@ def _case(request: Request) -> Case:
             raise EvidenceError(f"{case.root}: is the case of other evidence ({known}); use another --case")
         about = msgspec.structs.replace(about, created=before.created)
     case.write_json("case.json", about)
+    if request.baseline:
+        baseline.keep(case, request.baseline)
     return case

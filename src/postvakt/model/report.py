@@ -6,6 +6,7 @@ from typing import Literal
 
 import msgspec
 
+from postvakt.model.baseline import BaselineRow
 from postvakt.model.gap import Why
 from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
 from postvakt.model.story import SharedRow, Story
@@ -187,6 +188,7 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     answers: tuple[AnswerRow, ...]
     hypotheses: tuple[str, ...] = ()
     story: Story = Story()
+    baseline: BaselineRow = BaselineRow()
 
 
 class RulesRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from postvakt.model.baseline import BaselineRow
 from postvakt.model.conclusion import HostConclusion, MatchGroup
 from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
 from postvakt.model.evidence import Evidence
@@ -26,7 +27,7 @@ from postvakt.model.report import (
 from postvakt.model.rule import NotAsked, Rule
 from postvakt.model.table import TableSpec
 from postvakt.model.task import Span
-from postvakt.reason import chains, coverage, findings, verdict
+from postvakt.reason import baseline, chains, coverage, findings, verdict
 from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.shared import shared
 from postvakt.reason.story import Seen, story
@@ -55,6 +56,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     specs: Mapping[str, TableSpec]
     acknowledged: Mapping[str, Acknowledgement]
     seen: Mapping[str, Seen] = {}
+    baselines: Mapping[str, BaselineRow] = {}
 
 
 class Owners:
@@ -140,7 +142,8 @@ def _host(
     answered = verdict.questions(asked, host.roles, found, read, window)
     missing = _missing(asked, facts.directive.requirements, read)
     every = [*gaps, *coverage.lost_gaps(read), *missing]
-    judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked))
+    held = facts.baselines.get(host.name, BaselineRow())
+    judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked), baseline.doubts(held))
     return HostRow(
         host=host.name,
         roles=host.roles,
@@ -155,6 +158,7 @@ def _host(
         builds=host.builds,
         mitigations=(),
         answers=tuple(_requirement(r, read) for r in facts.directive.requirements),
+        baseline=held,
         story=story(host, facts.seen.get(host.name, Seen()), facts.rules, facts.chains, found, read),
     )
 

@@ -89,8 +89,10 @@ def judge(
     coverage: Sequence[CoverageRow],
     window: Window,
     depends_on: frozenset[str],
+    further: Sequence[str] = (),
 ) -> VerdictRow:
-    """Return the verdict of one host. `depends_on` are the coverage names its mandatory questions lean on.
+    """Return the verdict of one host. `depends_on` are the coverage names its mandatory questions lean on,
+    `further` are doubts that neither findings nor gaps tell.
 
     An acknowledged finding stays visible and no longer decides.
     """
@@ -101,13 +103,13 @@ def judge(
     attempted = [f for f in standing if f.stage in ATTEMPTED]
     if attempted:
         verdict = _graded("attempted", attempted, ATTEMPTED)
-        doubts = _doubts(standing, answered, gaps, coverage, depends_on)
+        doubts = (*_doubts(standing, answered, gaps, coverage, depends_on), *further)
         return msgspec.structs.replace(verdict, because=(*verdict.because, *doubts))
     if not any(row.records for row in coverage if row.artifact != "file"):
         return VerdictRow(
             outcome="not-examined", grade="", since=None, because=("nothing that could answer was read",)
         )
-    doubts = _doubts(standing, answered, gaps, coverage, depends_on)
+    doubts = (*_doubts(standing, answered, gaps, coverage, depends_on), *further)
     if doubts:
         return VerdictRow(outcome="inconclusive", grade="", since=None, because=doubts)
     mandatory = [row for row in answered if row.mandatory]

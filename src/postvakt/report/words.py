@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from postvakt.model.baseline import BaselineRow
 from postvakt.model.gap import Why
 from postvakt.model.report import AnswerState, Grade, HostRow, VerdictOutcome
 from postvakt.model.rule import LEVELS, Confidence, Level, Stage
@@ -106,6 +107,23 @@ PARTS: dict[AddressRole, str] = {
     "scanner": "authorised scanner",
 }
 """What is behind an address."""
+
+
+def baseline(row: BaselineRow) -> str:
+    """Say how a host's files were compared with the product's, and what that is worth."""
+    if row.state == "build not known":
+        return "The evidence does not tell which build the server runs: its files were compared with no list."
+    if row.state == "no baseline for this build":
+        return (
+            f"There is no list of files for build {row.of_host} or one of its version: nothing was compared."
+        )
+    if row.state == "no files read":
+        return f"No product file of the server was read, so none was compared with the list of build {row.build}."
+    told = f"{row.compared:,} files were compared with the list of build {row.build}"
+    if row.state == "by name":
+        return f"{told}, the nearest to {row.of_host}, by name alone: {row.differ:,} are not on it."
+    return f"{told}, which the server runs: {row.same:,} are the same, {row.differ:,} are not."
+
 
 LEVEL_WORDS: dict[Level, str] = {
     "critical": "Critical",
