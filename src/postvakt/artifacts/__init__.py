@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from postvakt.artifacts import (
     cmdlet_infra,
+    directory_export,
     ecp_activity,
     ecp_server,
     event_json,
@@ -31,6 +32,7 @@ from postvakt.tables.rows import Reader
 
 READERS: tuple[Reader, ...] = (
     cmdlet_infra.READER,
+    directory_export.READER,
     ecp_activity.READER,
     ecp_server.READER,
     event_json.READER,
