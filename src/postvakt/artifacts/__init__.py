@@ -27,6 +27,7 @@ from postvakt.artifacts import (
     test_proxylogon,
     transport_agents,
 )
+from postvakt.artifacts.ntfs import mft
 from postvakt.model.table import TableSpec
 from postvakt.tables.rows import Reader
 
@@ -45,6 +46,7 @@ READERS: tuple[Reader, ...] = (
     iis.READER,
     iis_config.READER,
     message_tracking.READER,
+    mft.READER,
     mitigation_service.READER,
     msert.READER,
     oab_generator.READER,
