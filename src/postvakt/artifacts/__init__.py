@@ -22,12 +22,13 @@ from postvakt.artifacts import (
     msert,
     oab_generator,
     powershell_history,
+    prefetch,
     registry,
     scheduled_task,
     test_proxylogon,
     transport_agents,
 )
-from postvakt.artifacts.ntfs import mft
+from postvakt.artifacts.ntfs import mft, usn
 from postvakt.model.table import TableSpec
 from postvakt.tables.rows import Reader
 
@@ -51,10 +52,12 @@ READERS: tuple[Reader, ...] = (
     msert.READER,
     oab_generator.READER,
     powershell_history.READER,
+    prefetch.READER,
     registry.READER,
     scheduled_task.READER,
     test_proxylogon.READER,
     transport_agents.READER,
+    usn.READER,
 )
 
 BY_NAME: Mapping[str, Reader] = {reader.artifact.name: reader for reader in READERS}

@@ -12,14 +12,14 @@ CATEGORIES = frozenset(
 )
 WINDOWS_SERVICES = frozenset((
     "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
-    "registry", "registry_trace", "taskscheduler",
+    "mft", "prefetch", "registry", "registry_trace", "taskscheduler", "usn",
 ))  # fmt: skip
 
 TABLES = frozenset((
-    "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "event", "ews", "exchange_log", "exchange_setup",
-    "file", "http_proxy", "httperr", "iis", "iis_config", "message_tracking", "mitigation_service", "msert",
-    "oab_generator", "powershell_history", "registry_key", "registry_trace", "registry_value", "scheduled_task",
-    "test_proxylogon", "transport_agent",
+    "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "event", "ews", "exchange_log",
+    "exchange_setup", "file", "http_proxy", "httperr", "iis", "iis_config", "message_tracking", "mft_entry",
+    "mitigation_service", "msert", "oab_generator", "powershell_history", "prefetch", "registry_key",
+    "registry_trace", "registry_value", "scheduled_task", "test_proxylogon", "transport_agent", "usn_record",
 ))  # fmt: skip
 
 COVERAGE = TABLES | {"memory"}

@@ -27,6 +27,10 @@ ARCHIVE = 0x20
 FOLDER_ATTRIBUTE = 0x10000000
 
 
+EMPTY_INDEX = struct.pack("<IIII", NAME, 1, CLUSTER, 1) + struct.pack("<IIIIQHHI", 16, 32, 32, 0, 0, 16, 0, 2)
+"""The index of a directory's names, without one."""
+
+
 class Times(msgspec.Struct, frozen=True):
     """The four times of an attribute, aware."""
 
@@ -142,9 +146,7 @@ def _attributes(node: Node) -> Iterator[bytes]:
     for name in node.names:
         yield _resident(NAME, _name(name, node.is_directory, length), indexed=1)
     if node.is_directory:
-        yield _resident(
-            INDEX_ROOT, struct.pack("<IIII", NAME, 1, 4096, 1) + struct.pack("<IIIIQHHI", 16, 32, 32, 0, 0, 16, 0, 2), "$I30"
-        )  # fmt: skip
+        yield _resident(INDEX_ROOT, EMPTY_INDEX, "$I30")
     elif node.content is not None or node.length is not None:
         yield _stream("", node.content or b"", length)
     for name_of, content in node.streams:

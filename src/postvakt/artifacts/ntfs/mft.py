@@ -20,12 +20,11 @@ import numpy as np
 import pyarrow as pa
 
 from postvakt.artifacts.files import SCANNED_EXTENSIONS
-from postvakt.artifacts.instants import EARLIEST, LATEST, UTC_TYPE
 from postvakt.artifacts.ntfs.record import IS_DIRECTORY, Block, Entry, Name, blocks, record_size
+from postvakt.artifacts.ntfs.times import instants_of
 from postvakt.artifacts.ntfs.tree import ROOT, Tree
 from postvakt.artifacts.troubles import Troubles
 from postvakt.model.artifact import Artifact
-from postvakt.model.clock import FILETIME_OF_1970
 from postvakt.model.evidence import Member, Source
 from postvakt.model.table import Column, LogSource, TableSpec
 from postvakt.tables.rows import BATCH_ROWS, Read, Reader, Rows, schema
@@ -149,7 +148,9 @@ class _Survey:
             detail = "the sectors of a record are not of one writing"
             troubles.note("conflict", detail, at + int(torn[0]) * self._length, len(torn))
         if len(other := np.flatnonzero(~block.marked & ~block.zero)):
-            troubles.note("unparsed", "bytes that are no record", at + int(other[0]) * self._length, len(other))
+            troubles.note(
+                "unparsed", "bytes that are no record", at + int(other[0]) * self._length, len(other)
+            )
         self._holes(block, troubles)
         self._records += len(block)
         self._marked += int(block.marked.sum())
@@ -217,7 +218,9 @@ class _Survey:
         whole = self._records * self._length
         if self._told is not None and self._told > whole:
             missing = -(-(self._told - whole) // self._length)
-            troubles.note("truncated", f"the table tells of {self._told} bytes; {size} are there", whole, missing)
+            troubles.note(
+                "truncated", f"the table tells of {self._told} bytes; {size} are there", whole, missing
+            )
         elif size > whole:
             troubles.note("truncated", "the file ends within a record", whole)
 
@@ -286,25 +289,12 @@ GATHERED = (
 )  # fmt: skip
 NO_STAMPS = (0, 0, 0, 0)
 SECOND = 10_000_000
-LAST_TICK = 2_650_467_744_000_000_000  # 10000-01-01T00:00Z
 
 
 def stomped(created: Any, named: Any) -> Any:
     """Tell which $SI created (`created`, 100 ns since 1601) look set by a program, by the $FN created beside them."""
     earlier = (named > created) & (named - created > SECOND)
     return earlier | ((created % SECOND == 0) & (named % SECOND != 0))
-
-
-def instants_of(ticks: Any, *, believable: bool = False) -> pa.Array:
-    """Return the instants of 100 ns since 1601; null where 0 or past the year 9999.
-
-    `believable`: null as well where no clock of a server can have stood (before 1990, from 2100 on).
-    """
-    none = (ticks == 0) | (ticks >= LAST_TICK)
-    micros = ticks.astype(np.int64) // 10 - FILETIME_OF_1970 // 10
-    if believable:
-        none |= (micros < EARLIEST) | (micros >= LATEST)
-    return pa.array(micros, pa.int64(), mask=none).cast(UTC_TYPE)
 
 
 def _text(content: bytes | None) -> str | None:

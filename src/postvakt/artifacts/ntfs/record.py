@@ -23,12 +23,16 @@ ENTRY_BITS = (1 << 48) - 1
 MOST_ATTRIBUTES = 1024
 ZONE = "zone.identifier"
 
-_HEAD = struct.Struct("<HHHHIIQ")  # from offset 16: sequence, links, first attribute, flags, used, allocated, base
+_HEAD = struct.Struct(
+    "<HHHHIIQ"
+)  # from offset 16: sequence, links, first attribute, flags, used, allocated, base
 _ATTRIBUTE = struct.Struct("<IIBBH")
 _STAMPS = struct.Struct("<4Q")
 _NAME = struct.Struct("<Q4QQQIIBB")
 _OWNERS = struct.Struct("<II")
-_EXTENT = struct.Struct("<Q24xQ")  # from offset 16 of what lies elsewhere: first cluster, length of the stream
+_EXTENT = struct.Struct(
+    "<Q24xQ"
+)  # from offset 16 of what lies elsewhere: first cluster, length of the stream
 
 _FACE = np.dtype(
     {
