@@ -47,7 +47,7 @@ def samples() -> list[bytes]:
     rng = random.Random(7)
     words = [rng.randbytes(rng.randint(1, 40)) for _ in range(40)]
     return [
-        b"abcd" * 3,
+        bytes(range(256)) * 3,
         b"a" * 70_000,
         WHOLE,
         b"".join(rng.choice(words) for _ in range(9000)),

@@ -40,7 +40,7 @@ MFT_ENTRY = TableSpec(
         LogSource(product="exchange", service="file"),
         LogSource(product="windows", service="mft"),
     ),
-    fields=(("TargetFilename", "path"),),
+    fields=(("TargetFilename", "path"), ("TargetFilename", "other_paths"), ("path", "other_paths")),
     columns=(
         Column("entry", "int", about="number of the record in the table"),
         Column("sequence", "int", about="how often the record was used; a deletion counts too"),
@@ -76,8 +76,8 @@ ARTIFACT = Artifact(
 )
 
 DRIVE = re.compile(r"(?:^|[/_.\\])([a-z])(?:%3a|:)?[/_\\]+(?:\$|%24)?mft[^/]*$")
-RESERVED = 24
-"""Entries that the file system keeps for itself; a new volume leaves some of them without a byte."""
+RESERVED = range(12, 24)
+"""Entries that the file system keeps for later; a new volume leaves some of them without a byte."""
 
 MOST_FURTHER = 200_000
 """Further records (of files that do not fit into one) whose content is held until their file's row is made."""
@@ -159,7 +159,7 @@ class _Survey:
         """Zeros among records are lost ones; at the table's end they are room that was never used."""
         written = np.flatnonzero(~block.zero)
         zeros = np.flatnonzero(block.zero)
-        zeros = zeros[zeros + block.first >= RESERVED]
+        zeros = zeros[~np.isin(zeros + block.first, RESERVED)]
         last = int(written[-1]) if len(written) else -1
         if last >= 0 and self._zeros:
             troubles.note("lost", "records are zero", *self._zeros)
