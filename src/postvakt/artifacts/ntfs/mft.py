@@ -76,6 +76,9 @@ ARTIFACT = Artifact(
 )
 
 DRIVE = re.compile(r"(?:^|[/_.\\])([a-z])(?:%3a|:)?[/_\\]+(?:\$|%24)?mft[^/]*$")
+MIRROR = "mftmirr"
+"""The copy of the table's first entries that each volume keeps; it ends before the table does."""
+
 RESERVED = range(12, 24)
 """Entries that the file system keeps for later; a new volume leaves some of them without a byte."""
 
@@ -136,6 +139,7 @@ class _Survey:
         self._held = 0
         self._zeros: tuple[int, int] | None = None
         self._told: int | None = None
+        self._is_mirror = MIRROR in member.path.lower()
         self._records = 0
         self._marked = 0
         for block in blocks(stream, length):
@@ -216,7 +220,7 @@ class _Survey:
         elif not self._marked:
             troubles.note("unparsed", "no record of a master file table is in it", 0)
         whole = self._records * self._length
-        if self._told is not None and self._told > whole:
+        if self._told is not None and self._told > whole and not self._is_mirror:
             missing = -(-(self._told - whole) // self._length)
             troubles.note(
                 "truncated", f"the table tells of {self._told} bytes; {size} are there", whole, missing
