@@ -107,7 +107,5 @@ class _Writer:
             if rest - 15 < 255:
                 self.made += bytes([rest - 15])
             else:
-                self.made += b"\xff" + (
-                    struct.pack("<H", rest) if rest < 65_536 else struct.pack("<HI", 0, rest)
-                )
+                self.made += b"\xff" + struct.pack("<H", rest)
         self.bits(distance - (1 << width), width)

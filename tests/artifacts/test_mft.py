@@ -114,10 +114,41 @@ def test_the_drive_is_told_by_the_place(member: Member, drive: str) -> None:
     assert mft.drive_of(member) == drive
 
 
-def test_a_further_record_of_a_file_that_is_gone_is_a_row_of_its_own() -> None:
+@pytest.mark.parametrize("of", [0, 7])
+def test_a_further_record_of_a_file_that_is_gone_is_a_row_of_its_own(of: int) -> None:
     name = Name(text="left.txt", parent=24, times=same(WRITTEN))
-    told = row(table(file(25, "other.txt", 24), Node(entry=26, names=(name,), base=25, base_sequence=7)), 26)
+    told = row(table(file(25, "other.txt", 24), Node(entry=26, names=(name,), base=25, base_sequence=of)), 26)
     assert told["path"] == "c:/inetpub/left.txt"
+
+
+@pytest.mark.parametrize(("in_use", "sequence"), [(True, 4), (False, 4), (False, 5)])
+def test_a_further_record_is_part_of_its_file(in_use: bool, sequence: int) -> None:
+    base = Node(entry=25, times=same(WRITTEN), in_use=in_use, sequence=sequence)
+    name = Name(text="in it.txt", parent=24, times=same(WRITTEN))
+    rows, _ = read(table(base, Node(entry=26, names=(name,), base=25, base_sequence=4, in_use=in_use)))
+    assert [(told["entry"], told["name"]) for told in rows[3:]] == [(25, "in it.txt")]
+
+
+@pytest.mark.parametrize(
+    ("in_use", "sequence", "path"),
+    [
+        (True, 1, "c:/gone/a.txt"),
+        (True, 2, "c:/(orphan)/a.txt"),
+        (False, 1, "c:/gone/a.txt"),
+        (False, 2, "c:/gone/a.txt"),
+        (False, 3, "c:/(orphan)/a.txt"),
+    ],
+)
+def test_a_directory_is_known_by_its_sequence_number(in_use: bool, sequence: int, path: str) -> None:
+    made = table(folder(25, "gone", ROOT, in_use=in_use, sequence=sequence), file(26, "a.txt", 25))
+    assert row(made, 26)["path"] == path
+
+
+def test_a_stream_s_length_stands_at_its_first_cluster() -> None:
+    record = WHOLE[29 * RECORD : 30 * RECORD]
+    at = record.rindex((2303).to_bytes(8, "little")) - 56
+    assert row(WHOLE, 29)["size"] == 2303
+    assert row(patched(29 * RECORD + at + 16, b"\x09"), 29)["size"] is None
 
 
 def test_directories_in_a_circle_end() -> None:

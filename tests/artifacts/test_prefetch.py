@@ -79,6 +79,7 @@ def coded(lengths: dict[int, int], stream: str) -> bytes:
                 "d8523ed794115be9195ff9d67cdf8d0400000000",
             ),
         ),
+        (b"abc" * 60, coded({97: 3, 98: 3, 99: 2, 256: 2, 287: 2}, "a8dc0000ff2601")),
         (b"abc" * 100, coded({97: 3, 98: 3, 99: 2, 256: 2, 287: 2}, "a8dc0000ff2601")),
     ],
 )

@@ -89,6 +89,20 @@ def test_names(name: str) -> None:
     assert (row["name"], gaps) == (name, [])
 
 
+def test_zeros_after_a_block_that_ends_with_records_keep_the_place() -> None:
+    few = journal(MANY[:5]).ljust(PAGE, b"\x00")
+    rows, gaps = read(bytes(usn.BLOCK - PAGE) + few + bytes(usn.BLOCK) + WHOLE)
+    assert [row["locator"] for row in rows[:6]][::5] == [usn.BLOCK - PAGE, 2 * usn.BLOCK]
+    assert (len(rows), gaps) == (COUNT + 5, [])
+
+
+def test_a_journal_that_begins_anywhere_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usn, "BLOCK", 2 * PAGE)
+    rows, gaps = read(WHOLE[SIZES[0] - 5 :])
+    assert [row["name"] for row in rows] == [change.name for change in MANY[1:]]
+    assert (gaps[0].why, gaps[0].locator) == ("unparsed", 0)
+
+
 def test_garbage_costs_what_it_lies_on() -> None:
     rows, gaps = read(patched(SIZES[0], b"\xa5" * 500))
     lost = COUNT - len(rows)

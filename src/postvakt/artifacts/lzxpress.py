@@ -126,13 +126,11 @@ class _Bits:
             self._spare += 16
 
     def length(self) -> int:
-        """Return a long match's length less 3: in a byte, or after it in two, or after those in four."""
+        """Return a long match's length less 3: in a byte, or in two after it; a chunk holds none that needs four."""
         [length] = self._whole("<B")
         if length < 255:
             return int(length) + 15
         [length] = self._whole("<H")
-        if length == 0:
-            [length] = self._whole("<I")
         if length < 15:
             raise _DamagedError("a length is none")
         return int(length)

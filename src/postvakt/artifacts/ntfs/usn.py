@@ -155,7 +155,7 @@ class _Journal:
         begin = at
         while found := LIKELY.search(content, at + 1):
             at = found.start()
-            if at % ALIGNED == 0 and _shape(content, at)[0]:
+            if _shape(content, at)[0]:
                 break
         at = at if found else len(content)
         if base + begin != self._broken_until:
