@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postvakt.artifacts.ntfs import mft
+from postvakt.artifacts.ntfs import mft, tree
 from postvakt.artifacts.ntfs.record import decode
 from postvakt.artifacts.ntfs.tree import MOST_DEPTH
 from postvakt.estate import mft_writer
@@ -180,6 +180,26 @@ def test_damage_costs_the_record_it_is_in(
     assert (why, at * RECORD) in {(gap.why, gap.locator) for gap in gaps}
 
 
+def test_records_know_their_number_where_the_ones_before_them_are_missing() -> None:
+    rows, gaps = read(WHOLE[24 * RECORD :])
+    theirs = [row for row in read(WHOLE)[0] if row["entry"] >= 24]
+    assert [(row["entry"], row["path"]) for row in rows] == [(row["entry"], row["path"]) for row in theirs]
+    assert [row["locator"] for row in rows] == [row["locator"] - 24 * RECORD for row in theirs]
+    assert [(gap.why, gap.locator, gap.count) for gap in gaps] == [("conflict", 0, len(rows))]
+
+
+def test_a_record_out_of_its_place_takes_no_other_s() -> None:
+    stray = patched(27 * RECORD + 0x2C, bytes([CLIENT]))
+    assert row(stray, 28)["path"] == f"{SITE}/discover.aspx"
+
+
+def test_directories_past_the_bound_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "MOST_ENTRIES", 27)
+    rows, gaps = read(WHOLE)
+    assert [row["path"] for row in rows if row["entry"] == 32] == ["c:/(orphan)/in-a-deleted-folder.aspx"]
+    assert [(gap.why, gap.locator) for gap in gaps] == [("limited", 27 * RECORD)]
+
+
 def test_a_new_volume_has_entries_without_a_byte() -> None:
     assert read(patched(16 * RECORD, bytes(8 * RECORD)))[1] == []
 
@@ -199,7 +219,7 @@ def test_records_of_4096_bytes_are_read() -> None:
     attributes = wide[0x38:0x300]
     wide[0x48 : 0x48 + len(attributes)] = attributes
     wide[20:22] = (0x48).to_bytes(2, "little")
-    wide[0x30:0x48] = bytes(24)
+    wide[0x2C:0x48] = bytes(28)
     [told], gaps = read(bytes(wide))
     assert (told["name"], told["path"], gaps) == ("Discover.aspx", "c:/(orphan)/discover.aspx", [])
 
@@ -222,7 +242,7 @@ def decode_ready(entry: int) -> bytes:
 def test_only_rows_and_gaps_come_of_damage(at: int, damage: bytes, cut: int) -> None:
     content = patched(at, damage)[:cut]
     rows, gaps = read(content)
-    counted = Counter(row["entry"] for row in rows)
+    counted = Counter(row["locator"] // RECORD for row in rows)
     assert set(counted.values()) <= {1}
     hit = {(at + offset) // RECORD for offset in range(len(damage))}
     untouched = {row["entry"] for row in read(WHOLE)[0] if (row["entry"] + 1) * RECORD <= cut} - hit - {35}

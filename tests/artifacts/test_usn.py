@@ -96,6 +96,13 @@ def test_zeros_after_a_block_that_ends_with_records_keep_the_place() -> None:
     assert (len(rows), gaps) == (COUNT + 5, [])
 
 
+@pytest.mark.parametrize("block", [PAGE + 3, 3 * PAGE - 1, 5000])
+def test_blocks_of_any_length_are_one_journal(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usn, "BLOCK", block)
+    rows, gaps = read(journal(MANY, sparse=7 * PAGE))
+    assert (len(rows), gaps) == (COUNT, [])
+
+
 def test_a_journal_that_begins_anywhere_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(usn, "BLOCK", 2 * PAGE)
     rows, gaps = read(WHOLE[SIZES[0] - 5 :])

@@ -82,7 +82,8 @@ MIRROR = "mftmirr"
 RESERVED = range(12, 24)
 """Entries that the file system keeps for later; a new volume leaves some of them without a byte."""
 
-MOST_FURTHER = 200_000
+MOVED = "records lie elsewhere than their number says: what was before them is missing"
+MOST_FURTHER = 100_000
 """Further records (of files that do not fit into one) whose content is held until their file's row is made."""
 
 
@@ -98,7 +99,9 @@ def parse(source: Source) -> Iterator[Read]:
         for entry in _entries(stream, length, survey):
             waiting.add(entry)
             if entry.wrong:
-                troubles.note("unparsed", entry.wrong, entry.number * length)
+                troubles.note("unparsed", entry.wrong, entry.place * length)
+            if entry.number != entry.place:
+                troubles.note("conflict", MOVED, entry.place * length)
             if len(waiting) == BATCH_ROWS:
                 yield waiting.rows()
                 waiting = _Waiting(survey.tree, length)
@@ -133,7 +136,7 @@ class _Survey:
     """A first pass over the table: its directories, further records of files, and its state."""
 
     def __init__(self, stream: BinaryIO, length: int, member: Member, troubles: Troubles) -> None:
-        self.tree = Tree(member.size // length + 1, drive_of(member))
+        self.tree = Tree(drive_of(member))
         self._length = length
         self._further: dict[int, list[Entry]] = {}
         self._held = 0
@@ -186,7 +189,7 @@ class _Survey:
                 self._told = own.size
         for row in np.flatnonzero(wanted).tolist():
             entry = block.entry(row)
-            place = entry.number * self._length
+            place = entry.place * self._length
             if entry.base:
                 self._hold(entry, place, troubles)
             elif not self.tree.add(entry):
@@ -254,7 +257,7 @@ class _Waiting:
         extension = "" if entry.is_directory or not (dot and stem) else extension
         self._stamps.append((*(entry.standard or NO_STAMPS), *fn))
         row = (
-            entry.number * self._length, entry.number, entry.sequence, entry.in_use, entry.is_directory, path,
+            entry.place * self._length, entry.number, entry.sequence, entry.in_use, entry.is_directory, path,
             None if name is None else text, folder, extension,
             [self._path(entry, other) for other in entry.names if other is not name] or None,
             None if entry.is_directory else entry.size, entry.streams or None, _text(entry.zone),

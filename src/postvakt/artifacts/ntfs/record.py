@@ -16,6 +16,9 @@ BLOCK = 4 << 20
 """Bytes that are read at once; a multiple of every record size."""
 
 HEAD_SIZE = 42
+NUMBERED = 48
+"""Where the fixups begin in records that hold their own number before them."""
+
 STANDARD, NAME, DATA, END = 0x10, 0x30, 0x80, 0xFFFFFFFF
 IN_USE, IS_DIRECTORY = 1, 2
 DOS = 2
@@ -26,6 +29,7 @@ ZONE = "zone.identifier"
 _HEAD = struct.Struct(
     "<HHHHIIQ"
 )  # from offset 16: sequence, links, first attribute, flags, used, allocated, base
+_OWN = struct.Struct("<H38xI")  # from offset 4: where the fixups are, own number
 _ATTRIBUTE = struct.Struct("<IIBBH")
 _STAMPS = struct.Struct("<4Q")
 _NAME = struct.Struct("<Q4QQQIIBB")
@@ -60,16 +64,18 @@ class Name:
 class Entry:
     """What one record holds. `standard` are created, modified, changed, accessed (100 ns since 1601).
 
+    `number` is what the record says of itself, its place in the table where it is too old to say (Windows 2000).
     `base` is the entry that this record goes on, 0 where it stands for itself. `wrong` says where its attributes
     could not be walked to their end.
     """
 
     __slots__ = (
-        "base", "base_sequence", "flags", "links", "names", "number", "owner", "resident", "security", "sequence",
-        "size", "standard", "streams", "wrong", "zone",
+        "base", "base_sequence", "flags", "links", "names", "number", "owner", "place", "resident", "security",
+        "sequence", "size", "standard", "streams", "wrong", "zone",
     )  # fmt: skip
 
-    def __init__(self, number: int, head: tuple[int, ...]) -> None:
+    def __init__(self, place: int, number: int, head: tuple[int, ...]) -> None:
+        self.place = place
         self.number = number
         self.sequence, self.links, _, self.flags, _, _, base = head
         self.base = base & ENTRY_BITS
@@ -187,10 +193,11 @@ def _full(stream: BinaryIO) -> bytes:
     return content
 
 
-def decode(record: bytes, number: int) -> Entry:
+def decode(record: bytes, place: int) -> Entry:
     """Return what a record holds; where its attributes run out of it, what came before and a word in `wrong`."""
     head = _HEAD.unpack_from(record, 16)
-    entry = Entry(number, head)
+    fixup_at, number = _OWN.unpack_from(record, 4)
+    entry = Entry(place, number if fixup_at >= NUMBERED else place, head)
     at = head[2]
     for _ in range(MOST_ATTRIBUTES):
         if at + 4 > len(record):

@@ -11,7 +11,12 @@ ORPHAN = "(orphan)"
 MOST_ENTRIES = 10_000_000
 """Entries among which directories are kept; 4 bytes each."""
 
+FIRST_ENTRIES = 1 << 16
+NOWHERE = -1
 MOST_DIRECTORIES = 2_000_000
+MOST_NAMES = 256 * 1024 * 1024
+"""Bytes of all their names together."""
+
 MOST_REMEMBERED = 50_000
 MOST_DEPTH = 512
 
@@ -19,10 +24,10 @@ MOST_DEPTH = 512
 class Tree:
     """Every directory by its entry: parent and name, each with the sequence number that tells whose it is."""
 
-    def __init__(self, entries: int, drive: str) -> None:
+    def __init__(self, drive: str) -> None:
         self.root = f"{drive}/"
         self._drive = drive
-        self._slots = np.full(min(entries, MOST_ENTRIES), -1, np.int32)
+        self._slots = np.full(FIRST_ENTRIES, NOWHERE, np.int32)
         self._parents = array("Q")
         self._parent_sequences = array("H")
         self._sequences = array("l")
@@ -35,8 +40,13 @@ class Tree:
         name = directory.name()
         if name is None:
             return True
-        if directory.number >= len(self._slots) or len(self._parents) >= MOST_DIRECTORIES:
+        full = len(self._parents) >= MOST_DIRECTORIES or len(self._names) >= MOST_NAMES
+        if full or directory.number >= MOST_ENTRIES:
             return False
+        while directory.number >= len(self._slots):
+            self._slots = np.concatenate([self._slots, np.full(len(self._slots), NOWHERE, np.int32)])
+        if self._slots[directory.number] != NOWHERE and directory.place != directory.number:
+            return True  # a record out of its place takes no other's
         self._slots[directory.number] = len(self._parents)
         self._parents.append(name.parent)
         self._parent_sequences.append(name.parent_sequence)
@@ -61,7 +71,7 @@ class Tree:
             return known
         parts: list[str] = []
         while entry != ROOT:
-            slot = int(self._slots[entry]) if entry < len(self._slots) else -1
+            slot = int(self._slots[entry]) if entry < len(self._slots) else NOWHERE
             if slot < 0 or not self._is(slot, sequence) or len(parts) > MOST_DEPTH:
                 parts.append(ORPHAN)
                 break

@@ -151,7 +151,7 @@ class _Journal:
         if written is None:
             return len(content)
         if written.start() - at >= ALIGNED:
-            return written.start() // ALIGNED * ALIGNED
+            return written.start() - (base + written.start()) % ALIGNED
         begin = at
         while found := LIKELY.search(content, at + 1):
             at = found.start()
