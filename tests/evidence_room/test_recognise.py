@@ -72,6 +72,7 @@ def test_a_member_is_recognised(path: str, content: bytes, artifact: str, tmp_pa
         ("MEMORY.DMP", b"PAGEDU64" + bytes(100), "memory_image", "unsupported"),
         ("ram.lime", b"EMiL" + bytes(100), "memory_image", "unsupported"),
         ("EX01.vmem", b"\x12\x00\x34" * 30000, "memory_image", "unsupported"),
+        ("C/Windows/System32/wbem/Repository/OBJECTS.DATA", GARBAGE * 40, "wmi_repository", "unsupported"),
         ("C/hiberfil.sys", b"HIBR" + bytes(100), "memory_image", "unsupported"),
         ("all.rar", b"Rar!\x1a\x07\x01\x00", "archive", "unsupported"),
         (

@@ -90,6 +90,10 @@ NAMES: tuple[tuple[re.Pattern[str], Kind], ...] = (
         Kind("memory_image", "a memory image", MEMORY),
     ),
     (re.compile(r"\.(?:mem|lime)$"), Kind("memory_image", "a memory image", MEMORY)),
+    (
+        re.compile(r"/wbem/repository/(?:fs/)?objects\.data$"),
+        Kind("wmi_repository", "WMI's repository", "list its event consumers with a tool that reads it"),
+    ),
 )
 """Names that tell where the first bytes do not; a small or plain text file of such a name is just that."""
 

@@ -18,6 +18,7 @@ ADDRESS = ("ClientIpAddress", "c-ip", "SourceIp", "IpAddress", "ClientAddress", 
 FORWARDED = ("X-Forwarded-For",)
 PATH = (
     "TargetFilename", "path", "Path", "TemporaryFile", "cs-uri-stem", "UrlStem", "URL", "ObjectName", "command",
+    "name",
 )  # fmt: skip
 REQUEST = ("RequestId", "CorrelationGuid", "ACTID", "ActivityId")
 PROCESS = ("ProcessGuid", "SourceProcessGUID", "SourceProcessGuid")

@@ -10,6 +10,7 @@ from postvakt.report.times import minute
 
 IN_FULL = 6
 IN_BRIEF = 30
+ACTORS = 3
 REASONS = 3
 FINDINGS = 3
 NAMES = 6
@@ -70,6 +71,14 @@ def _host(host: HostRow, width: int, colour: bool) -> Iterator[str]:
     yield from others
     if host.verdict.outcome != "clear-since" and words.since(host):
         yield from _indented(_sentence(words.since(host)), width)
+    named = [actor for actor in host.story.actors if actor.addresses]
+    for actor in named[:ACTORS]:
+        told = f"by {', '.join(actor.addresses)}: {words.STAGES[actor.stage]}, {words.count(actor.traces, 'record')}"
+        yield from _indented(spelled(told), width)
+    if len(named) > ACTORS:
+        yield from _indented(
+            f"and {words.count(len(named) - ACTORS, 'more address', 'more addresses')}", width
+        )
     for reason in host.verdict.because[:REASONS]:
         yield from _indented(f"because {spelled(cut(reason, 300)[0])}", width)
     if len(host.verdict.because) > REASONS:
