@@ -128,3 +128,27 @@ def test_a_role_without_questions_is_never_green() -> None:
 )
 def test_what_lies_in_an_archive_that_was_not_opened_nobody_knows(why: Any, outcome: str) -> None:
     assert judge(FULL, gaps=(Gap(artifact="archive", why=why),)).outcome == outcome
+
+
+def asked(name: str, **told: Any) -> Question:
+    alternative = Alternative(all_of=("http_proxy",))
+    return Question(id=name, asks=name, stages=("access-gained",), answered_by=(alternative,), **told)
+
+
+@pytest.mark.parametrize(
+    ("cves", "answers"),
+    [
+        (("CVE-2021-26857",), {"um": "yes", "ssrf": "no"}),
+        (("CVE-2021-26855",), {"um": "no", "ssrf": "yes"}),
+        (("CVE-2021-26855", "CVE-2021-26857"), {"um": "yes", "ssrf": "yes"}),
+        ((), {"um": "no", "ssrf": "yes"}),
+    ],
+)
+def test_a_flaw_that_has_a_question_of_its_own_answers_no_other(
+    cves: tuple[str, ...], answers: dict[str, str]
+) -> None:
+    questions = [asked("um", cves=("CVE-2021-26857",)), asked("ssrf")]
+    found = verdict.questions(
+        questions, ["exchange"], [finding("access-gained", cves=cves)], [covered("http_proxy")], WINDOW
+    )
+    assert {row.id: row.answer for row in found} == answers

@@ -2,10 +2,11 @@ import random
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import msgspec
 import pyarrow as pa
 import pytest
 
-from postvakt.model.table import Column, TableSpec
+from postvakt.model.table import Column, Facet, TableSpec
 from postvakt.tables.rows import schema
 from postvakt.tables.tally import Tally
 
@@ -85,3 +86,17 @@ def test_the_names_that_rows_carry_become_clues() -> None:
     tally = Tally(SPEC)
     tally.add(batch((0, "A", 1), (1, "A", 2)))
     assert [(clue.kind, clue.value, clue.count) for clue in tally.clues()] == [("host", "EX1", 2)]
+
+
+def test_rows_of_a_facet_are_counted_apart_and_once() -> None:
+    facet = Facet("first of A", ((("channel", "A"), ("number", 1)), (("channel", "B"), ("number", 9))))
+    tally = Tally(msgspec.structs.replace(SPEC, facets=(facet,)))
+    tally.add(batch((0, "A", 1), (1, "A", 2), (2, "B", 9), (3, None, 1)))
+    told = [(span.split, span.facet, span.records) for span in tally.spans("s", "e", 10)]
+    assert told == [("", False, 1), ("A", False, 2), ("B", False, 1), ("first of A", True, 2)]
+
+
+def test_a_facet_without_rows_is_not_told() -> None:
+    tally = Tally(msgspec.structs.replace(SPEC, facets=(Facet("none", ((("channel", "Z"),),)),)))
+    tally.add(batch((0, "A", 1)))
+    assert [span.split for span in tally.spans("s", "e", 10)] == ["A"]

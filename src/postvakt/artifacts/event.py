@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from postvakt.artifacts.troubles import Troubles
 from postvakt.model.clock import from_micros, micros
 from postvakt.model.gap import Clue
-from postvakt.model.table import Column, LogSource, TableSpec
+from postvakt.model.table import Column, Facet, LogSource, TableSpec
 from postvakt.tables.rows import PAIRS, Rows, schema
 
 BYTE = 0xFF
@@ -44,6 +44,15 @@ EVENT = TableSpec(
         ("Hostname", "Computer"),
         ("Security_UserID", "UserID"),
         ("Correlation_ActivityID", "ActivityID"),
+    ),
+    facets=(
+        Facet(
+            "process-creation",
+            (
+                (("Channel", "Security"), ("EventID", 4688)),
+                (("Channel", "Microsoft-Windows-Sysmon/Operational"), ("EventID", 1)),
+            ),
+        ),
     ),
     columns=(
         Column("Channel"),

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from postvakt import artifacts, detect, evidence
 from postvakt.artifacts import files
+from postvakt.model.clock import micros
 from postvakt.model.evidence import Evidence, Member, Source
 from postvakt.model.gap import Clue, Gap
 from postvakt.model.rule import Match
@@ -344,7 +345,7 @@ def scan(spec: Scan) -> ParseResult:
                         locator=row,
                         part=spec.part,
                         row=row,
-                        time=None,
+                        time=None if member.modified is None else micros(member.modified),
                         detail=hit.detail,
                     )
                 )

@@ -27,6 +27,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One yes-or-no question about a server. Findings of these stages answer it with yes.
 
     `roles` are the host roles it is asked of. `mandatory`: a host can be clear only where it is answerable.
+    `cves`: only findings of these flaws answer it, and no other question of the same stages.
+    `except_builds`: not asked where every build that the host ran begins so (`14.`), for its flaw is not in them.
     """
 
     id: str
@@ -35,6 +37,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     answered_by: tuple[Alternative, ...]
     mandatory: bool = False
     roles: tuple[str, ...] = ("exchange",)
+    except_builds: tuple[str, ...] = ()
+    cves: tuple[str, ...] = ()
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

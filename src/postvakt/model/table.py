@@ -44,13 +44,23 @@ class LogSource(msgspec.Struct, frozen=True):
     service: str | None = None
 
 
+class Facet(msgspec.Struct, frozen=True):
+    """Rows whose coverage is counted apart, beside the split: those for which all of one of `any_of` holds.
+
+    Each is a tuple of (column, value). That an event log is there does not say that it was told to write of processes.
+    """
+
+    name: str
+    any_of: tuple[tuple[tuple[str, str | int], ...], ...]
+
+
 class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     """One table that people and rules query by name.
 
     Every table also has `time`, `evidence`, `source`, `locator` and `unmapped`; they are not listed in
     `columns`. `fields` maps other names that Sigma rules use to columns (`c-useragent` -> `cs(User-Agent)`).
     `split` names the column by whose values coverage is counted apart (an event log's Channel).
-    `sequence` names a column of numbers without gaps (EventRecordID). `host_column`
+    `facets` are counted apart too. `sequence` names a column of numbers without gaps (EventRecordID). `host_column`
     holds a server's own name, believed with `host_weight`. `quiet_hours` is the longest
     silence that is normal for this source on a running server; None: silence proves nothing.
     """
@@ -62,6 +72,7 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     logsources: tuple[LogSource, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
     split: str | None = None
+    facets: tuple[Facet, ...] = ()
     sequence: str | None = None
     host_column: str | None = None
     host_weight: int = 60

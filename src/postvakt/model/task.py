@@ -52,7 +52,8 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
 
     `hours` counts dated records by hour since 1970 (hour -> count); `first` and `last` are microseconds since
     1970; `undated` counts rows without a time. `sequences` are runs of the table's sequence column without
-    a number missing, as (low, high, first time, last time), times in microseconds.
+    a number missing, as (low, high, first time, last time), times in microseconds. The records of a `facet` are among
+    those of another span.
     """
 
     table: str
@@ -60,6 +61,7 @@ class Span(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     evidence: str
     records: int
+    facet: bool = False
     bytes: int = 0
     undated: int = 0
     first: int | None = None

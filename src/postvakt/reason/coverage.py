@@ -26,7 +26,7 @@ class Reach(msgspec.Struct, frozen=True):
 
 
 def rows(spans: Iterable[Span], specs: Mapping[str, TableSpec]) -> tuple[CoverageRow, ...]:
-    """Return one row per table and one per split value of it (`http_proxy`, `http_proxy:Ecp`), sorted by name.
+    """Return one row per table, one per split value and facet of it (`http_proxy`, `http_proxy:Ecp`), sorted by name.
 
     Record numbers run within one split value (an event log's channel), so they are compared only there.
     """
@@ -36,7 +36,8 @@ def rows(spans: Iterable[Span], specs: Mapping[str, TableSpec]) -> tuple[Coverag
             grouped[span.table].append(span)
             continue
         grouped[f"{span.table}:{span.split}"].append(span)
-        grouped[span.table].append(msgspec.structs.replace(span, sequences=()))
+        if not span.facet:
+            grouped[span.table].append(msgspec.structs.replace(span, sequences=()))
     return tuple(_row(name, grouped[name], specs.get(name.split(":", 1)[0])) for name in sorted(grouped))
 
 

@@ -138,7 +138,7 @@ def _host(
     read = coverage.rows(spans, facts.specs)
     window = _window(facts, read)
     found = findings.findings(host.name, matches, facts.rules, facts.acknowledged)
-    asked = [q for q in facts.directive.questions if (set(host.roles) or {"exchange"}) & set(q.roles)]
+    asked = [q for q in facts.directive.questions if _concerns(q, host)]
     answered = verdict.questions(asked, host.roles, found, read, window)
     missing = _missing(asked, facts.directive.requirements, read)
     every = [*gaps, *coverage.lost_gaps(read), *missing]
@@ -161,6 +161,13 @@ def _host(
         baseline=held,
         story=story(host, facts.seen.get(host.name, Seen()), facts.rules, facts.chains, found, read),
     )
+
+
+def _concerns(question: Question, host: HostConclusion) -> bool:
+    """Tell whether a question is one for a host of these roles and builds."""
+    builds = {row.build for row in host.builds}
+    excepted = bool(builds) and all(build.startswith(question.except_builds) for build in builds)
+    return bool((set(host.roles) or {"exchange"}) & set(question.roles)) and not excepted
 
 
 def _leaned_on(asked: Iterable[Question]) -> frozenset[str]:

@@ -42,14 +42,26 @@ def questions(
 ) -> tuple[QuestionRow, ...]:
     """Answer the questions of a host's roles; a host of unknown role gets those of an Exchange server."""
     held = set(roles) or {"exchange"}
+    chosen = [question for question in asked if held & set(question.roles)]
+    claimed = frozenset(cve for question in chosen for cve in question.cves)
     return tuple(
-        _answer(question, findings, coverage, window) for question in asked if held & set(question.roles)
+        _answer(question, [f for f in findings if _concerns(f, question, claimed)], coverage, window)
+        for question in chosen
     )
+
+
+def _concerns(finding: FindingRow, question: Question, claimed: frozenset[str]) -> bool:
+    """Tell whether a finding answers a question: of its stages, and of its flaws where a question claims those."""
+    if finding.stage not in question.stages or finding.acknowledged is not None:
+        return False
+    if question.cves:
+        return bool(set(question.cves) & set(finding.cves))
+    return not finding.cves or not claimed.issuperset(finding.cves)
 
 
 def _answer(
     question: Question,
-    findings: Sequence[FindingRow],
+    shown: Sequence[FindingRow],
     coverage: Sequence[CoverageRow],
     window: Window,
 ) -> QuestionRow:
@@ -61,7 +73,6 @@ def _answer(
         since=None,
         basis="",
     )
-    shown = [f for f in findings if f.stage in question.stages and f.acknowledged is None]
     if shown:
         basis = "; ".join(f.title for f in shown)
         return msgspec.structs.replace(row, answer="yes", basis=basis, findings=tuple(f.id for f in shown))

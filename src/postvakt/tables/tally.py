@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from postvakt.model.clock import HOUR_MICROS
 from postvakt.model.gap import Clue
-from postvakt.model.table import TableSpec
+from postvakt.model.table import Facet, TableSpec
 from postvakt.model.task import Span
 
 MOST_HOURS = 100_000
@@ -58,6 +58,7 @@ class Tally:
     def __init__(self, spec: TableSpec) -> None:
         self.spec = spec
         self._counts: dict[str, _Count] = {}
+        self._facets: dict[str, _Count] = {}
         self._names: Counter[str] = Counter()
 
     def add(self, batch: pa.RecordBatch) -> None:
@@ -73,6 +74,10 @@ class Tally:
                 chosen = numbered[rows]
                 stamps = np.where(dated[rows], times[rows], np.iinfo(np.int64).min)
                 count.numbers.add(numbers[rows][chosen], stamps[chosen])
+        for facet in self.spec.facets:
+            rows = np.flatnonzero(_holds(batch, facet))
+            if len(rows):
+                self._facets.setdefault(facet.name, _Count()).add(times[rows], dated[rows])
         if self.spec.host_column:
             self._add_names(batch.column(self.spec.host_column))
 
@@ -82,10 +87,11 @@ class Tally:
                 self._names[entry["values"]] += entry["counts"]
 
     def spans(self, source: str, evidence: str, size: int) -> list[Span]:
-        """Return one Span per split value; the source's bytes are counted with the first."""
+        """Return one Span per split value and facet; the source's bytes are counted with the first."""
         spans = []
-        for position, name in enumerate(sorted(self._counts)):
-            count = self._counts[name]
+        counted = [(name, self._counts[name], False) for name in sorted(self._counts)]
+        counted += [(name, self._facets[name], True) for name in sorted(self._facets)]
+        for position, (name, count, facet) in enumerate(counted):
             spans.append(
                 Span(
                     table=self.spec.name,
@@ -93,6 +99,7 @@ class Tally:
                     source=source,
                     evidence=evidence,
                     records=count.records,
+                    facet=facet,
                     bytes=0 if position else size,
                     undated=count.undated,
                     first=count.first,
@@ -111,6 +118,18 @@ class Tally:
             for name, count in sorted(self._names.items())
             if name.strip()
         ]
+
+
+def _holds(batch: pa.RecordBatch, facet: Facet) -> _Array:
+    """Return which rows belong to a facet."""
+    found = np.zeros(batch.num_rows, bool)
+    for every in facet.any_of:
+        held = np.ones(batch.num_rows, bool)
+        for column, value in every:
+            same = pc.fill_null(pc.equal(batch.column(column), pa.scalar(value)), False)
+            held &= same.to_numpy(zero_copy_only=False)
+        found |= held
+    return found
 
 
 def _splits(batch: pa.RecordBatch, column: str | None) -> list[tuple[str, Any]]:
