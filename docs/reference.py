@@ -15,7 +15,10 @@ import typer.main
 from postvakt import artifacts, report
 from postvakt.cli import EXIT_OF_OUTCOME, app
 from postvakt.commands import plans
-from postvakt.content import load
+from postvakt.content import library, load
+from postvakt.content.facts import FACTS, SECTIONS
+from postvakt.detect.logsources import VIEWS
+from postvakt.detect.plan import Plan
 from postvakt.errors import PostvaktError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,7 +29,7 @@ PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs
 
 def reference() -> str:
     """Return the whole reference as Markdown."""
-    parts = (_commands(), _exit_codes(), _artifacts(), _tables(), _rules(), _directives())
+    parts = (_commands(), _exit_codes(), _artifacts(), _tables(), _rules(), _facts(), _directives())
     head = "# Reference\n\nWritten from the code by `make docs`; `make check` says when it is out of date.\n"
     return head + "".join("\n" + "\n".join(part) + "\n" for part in parts)
 
@@ -87,17 +90,60 @@ def _tables() -> Iterator[str]:
 
 def _rules() -> Iterator[str]:
     yield "## Rules that come with Postvakt\n"
-    yield "| rule | kind | level | confidence | stage | id |"
-    yield "|---|---|---|---|---|---|"
-    plan = plans.compile_all(load(), plans.Packs())
+    yield "| rule | kind | level | confidence | stage | technique or CVE | log (table) | signs | id |"
+    yield "|---|---|---|---|---|---|---|---|---|"
+    own = load()
+    plan = plans.compile_all(own, plans.Packs())
+    logs, signs = _logs(plan), library.shown(own)
     for rule in sorted(plan.rules, key=lambda rule: (rule.kind, rule.title, rule.id)):
         if rule.kind != "indicator":
             stage = rule.stage or "-"
+            what = ", ".join((*rule.cves, *rule.techniques)) or "-"
             yield (
-                f"| {_cell(rule.title)} | {rule.kind} | {rule.level} | {rule.confidence} | {stage} | `{rule.id}` |"
+                f"| {_cell(rule.title)} | {rule.kind} | {rule.level} | {rule.confidence} | {stage} | {what}"
+                f" | {logs[rule.id]} | {', '.join(signs[rule.id])} | `{rule.id}` |"
             )
     count = sum(rule.kind == "indicator" for rule in plan.rules)
     yield f"\nAnd {count} indicators of compromise (STIX 2.1), each with its source."
+
+
+def _logs(plan: Plan) -> dict[str, str]:
+    """Return where each rule looks: the table, and of events the channels and ids that its log source means."""
+    found: dict[str, list[str]] = {rule.id: [] for rule in plan.rules}
+    for asked in plan.asked:
+        for route in asked.routes:
+            found[plan.rules[asked.rule].id].append(_place(route.table, route.view))
+    return {name: "; ".join(dict.fromkeys(places)) or "content of files" for name, places in found.items()}
+
+
+def _place(table: str, name: str) -> str:
+    view = VIEWS[name]
+    channels = [
+        channel.removesuffix("/Operational").removeprefix("Microsoft-Windows-") for channel in view.channels
+    ]
+    ids = " " + ", ".join(str(number) for number in view.ids) if view.ids else ""
+    return f"{' and '.join(channels)}{ids} (`{table}`)" if channels else f"`{table}`"
+
+
+def _facts() -> Iterator[str]:
+    """Every published sign with the rules that show it: a sign without one is seen, and says why."""
+    yield "## Published signs and the rules that show them\n"
+    own = load()
+    plan = plans.compile_all(own, plans.Packs())
+    logs, titles = _logs(plan), {rule.id: rule.title for rule in plan.rules}
+    rules: dict[str, list[str]] = {name: [] for name in FACTS}
+    for rule, names in library.shown(own).items():
+        for name in names:
+            rules[name].append(f"{titles[rule]} - {logs[rule]}")
+    for section, title in SECTIONS.items():
+        yield f"### {section} {title}\n"
+        yield "| sign | | rules and where they look |"
+        yield "|---|---|---|"
+        for fact in FACTS.values():
+            if fact.section == section:
+                told = "<br>".join(_cell(text) for text in sorted(rules[fact.id])) or f"none: {fact.unseen}"
+                yield f"| `{fact.id}` | {_cell(fact.sign)} | {told} |"
+        yield ""
 
 
 def _directives() -> Iterator[str]:

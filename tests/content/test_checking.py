@@ -12,7 +12,7 @@ tags: [attack.t1190, cve.2021-26855]
 logsource: {category: webserver}
 detection: {asked: {cs-uri-stem: /x}, condition: asked}
 level: low
-postvakt: {stage: probe, confidence: low, means: A page was asked for., benign: A link., next: Look.}
+postvakt: {stage: probe, confidence: low, means: A page was asked for., benign: A link., next: Look., facts: [6.tasks]}
 """
 YARA = """rule a_page {
   meta:
@@ -22,6 +22,7 @@ YARA = """rule a_page {
     means = "A page."
     benign = "A page of yours."
     next = "Look."
+    facts = "6.tasks 6.wmi"
   strings: $a = "page"
   condition: $a
 }
@@ -123,7 +124,7 @@ FAULTS = [
     (
         changed(R, "stage: probe, ", ""),
         R,
-        "postvakt: is not a mapping of stage, confidence, means, benign, next",
+        "postvakt: is not a mapping of stage, confidence, means, benign, next, facts",
     ),
     (changed(R, "stage: probe", "stage: start"), R, "postvakt.stage: 'start' is no stage"),
     (
@@ -132,6 +133,13 @@ FAULTS = [
         "postvakt.confidence: 9 is none of low, medium, high",
     ),
     (changed(R, "benign: A link.", "benign: ''"), R, "postvakt.benign: says nothing"),
+    (changed(R, "[6.tasks]", "[]"), R, "postvakt.facts: names no published sign"),
+    (
+        changed(R, "6.tasks", "6.nothing"),
+        R,
+        "postvakt.facts: 6.nothing is no published sign of content/facts.py",
+    ),
+    (changed(R, "6.tasks", "6.memory"), R, "postvakt.facts: 6.memory is said to have no rule"),
     ({"rules/page/hit.jsonl": None}, R, "hit.jsonl: is missing"),
     ({"rules/page/miss.jsonl": "\n"}, R, "miss.jsonl: holds no row"),
     ({"rules/page/miss.jsonl": "{\n"}, R, "miss.jsonl: Expecting property name enclosed in double quotes"),
@@ -151,6 +159,8 @@ FAULTS = [
         "a_page: meta confidence: None is none of low, medium, high",
     ),
     (changed(Y, '    next = "Look."\n', ""), Y, "a_page: meta next: says nothing"),
+    (changed(Y, '    facts = "6.tasks 6.wmi"\n', ""), Y, "a_page: meta facts: names no published sign"),
+    (changed(Y, "6.wmi", "6.x"), Y, "a_page: meta facts: 6.x is no published sign of content/facts.py"),
     ({"yara/page/hit/a": None}, Y, "hit/: holds no file"),
     ({"yara/page/miss/b": None}, Y, "miss/: holds no file"),
     ({"yara/page/deciding.json": None}, Y, "deciding.json: No such file or directory"),

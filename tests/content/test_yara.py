@@ -8,8 +8,8 @@ import pytest
 
 from postvakt import detect
 from postvakt.content import library
-from postvakt.content.checking import YARA_NAME
 from postvakt.content.encoded import ENDING
+from postvakt.content.library import YARA_NAME
 from postvakt.estate import attack
 from tests.content.proofs import ROOT, plan
 

@@ -4,7 +4,7 @@ import json
 import re
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from importlib.resources.abc import Traversable
 from itertools import pairwise
@@ -15,15 +15,14 @@ import msgspec
 
 from postvakt.content import known, library, stix
 from postvakt.content.encoded import ENDING
+from postvakt.content.facts import FACTS
 from postvakt.errors import ContentError
 from postvakt.model.directive import ChainSpec, Directive
 from postvakt.model.rule import LEVELS, Confidence, Stage
 
 T = TypeVar("T")
-NOTES = ("stage", "confidence", "means", "benign", "next")
+NOTES = ("stage", "confidence", "means", "benign", "next", "facts")
 TAG = re.compile(r"attack\.(t\d{4}(\.\d{3})?|[a-z-]+)|cve\.\d{4}-\d{4,7}")
-YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
-YARA_META = re.compile(r'^\s*(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 
 
 class Problem(msgspec.Struct, frozen=True, order=True):
@@ -50,7 +49,7 @@ def check(root: Traversable | None = None) -> list[Problem]:
     )
     names = {
         *(str(rule.get("id")) for _, rule in rules),
-        *(f"yara:{name}" for _, text in yara for name in YARA_NAME.findall(text.text)),
+        *(f"yara:{name}" for _, text in yara for name, _ in library.yara_rules(text.text)),
         *(name for _, text in bundles for name in _indicator_names(text)),
     }
     problems = [*told, *yara_told, *bundles_told, *directives_told, *chains_told, *builds_told]
@@ -140,6 +139,8 @@ def _notes(notes: object) -> Iterator[str]:
         yield f"postvakt: is not a mapping of {', '.join(NOTES)}"
         return
     yield from _note_faults("postvakt.", notes)
+    named = notes["facts"]
+    yield from _fact_faults("postvakt.", named if isinstance(named, list) else [])
 
 
 def _note_faults(prefix: str, notes: Mapping[str, object]) -> Iterator[str]:
@@ -151,6 +152,18 @@ def _note_faults(prefix: str, notes: Mapping[str, object]) -> Iterator[str]:
         said = notes.get(name)
         if not isinstance(said, str) or not said.strip():
             yield f"{prefix}{name}: says nothing"
+
+
+def _fact_faults(prefix: str, named: Sequence[object]) -> Iterator[str]:
+    """A rule of ours says which published signs it shows, so that the ones without a rule are seen."""
+    if not named:
+        yield f"{prefix}facts: names no published sign"
+    for name in named:
+        fact = FACTS.get(str(name))
+        if fact is None:
+            yield f"{prefix}facts: {name} is no published sign of content/facts.py"
+        elif fact.unseen:
+            yield f"{prefix}facts: {name} is said to have no rule"
 
 
 def _proof(folder: Traversable, name: str) -> Iterator[str]:
@@ -174,20 +187,21 @@ def _proof(folder: Traversable, name: str) -> Iterator[str]:
 
 
 def _yara(text: library.Text, folder: Traversable) -> Iterator[str]:
-    _, *rules = YARA_NAME.split(text.text)
+    rules = list(library.yara_rules(text.text))
     if not rules:
         yield "holds no rule"
-    for name, rule in zip(rules[::2], rules[1::2], strict=True):
+    for name, rule in rules:
         yield from (f"{name}: meta {fault}" for fault in _meta(rule))
     yield from (f"{name}/: holds no file" for name in ("hit", "miss") if not library.children(folder / name))
     yield from _deciding(folder)
 
 
 def _meta(rule: str) -> Iterator[str]:
-    meta = dict(YARA_META.findall(rule))
+    meta = library.yara_meta(rule)
     if meta.get("level") not in LEVELS:
         yield f"level: {meta.get('level')!r} is none of {', '.join(LEVELS)}"
     yield from _note_faults("", meta)
+    yield from _fact_faults("", meta.get("facts", "").split())
 
 
 def _deciding(folder: Traversable) -> Iterator[str]:

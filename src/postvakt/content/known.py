@@ -8,11 +8,13 @@ SERVICES = frozenset((
 """Services of the log source `product: exchange`."""
 
 CATEGORIES = frozenset(
-    ("process_creation", "file_event", "registry_set", "ps_script", "process_access", "webserver")
-)
+    ("process_creation", "file_event", "registry_set", "registry_delete", "ps_script", "process_access", "wmi_event",
+     "webserver")
+)  # fmt: skip
 WINDOWS_SERVICES = frozenset((
     "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
-    "mft", "prefetch", "registry", "registry_trace", "taskscheduler", "usn",
+    "iis-configuration", "mft", "powershell_history", "prefetch", "registry", "registry_trace", "scheduled_task",
+    "taskscheduler", "terminalservices-localsessionmanager", "usn", "wmi",
 ))  # fmt: skip
 
 TABLES = frozenset((
@@ -39,7 +41,9 @@ def is_log_source(source: dict[str, object]) -> bool:
         return category is None and service in SERVICES
     if product == "windows":
         if service is None:
-            return category in CATEGORIES
+            return (
+                category is None or category in CATEGORIES
+            )  # neither: every event, told apart by channel and id
         return category is None and service in WINDOWS_SERVICES
     return product is None and service is None and category == "webserver"
 

@@ -16,6 +16,8 @@ from postvakt.errors import ContentError
 from postvakt.model.directive import ChainSpec, Directive
 
 T = TypeVar("T")
+YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
+YARA_META = re.compile(r'^\s*(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 BUILD_FIELDS = ["build", "name", "kb", "date"]
 
 
@@ -150,6 +152,29 @@ def parsed(content: Text) -> Any:
         raise ContentError(f"{content.path}: {at}{why.problem}") from why
     except yaml.YAMLError as why:
         raise ContentError(f"{content.path}: {why}") from why
+
+
+def shown(own: Content) -> dict[str, tuple[str, ...]]:
+    """Return the published signs that each of our rules shows, by the rule's id (`yara:<name>`)."""
+    made = {}
+    for content in own.rules:
+        rule = parsed(content)
+        made[str(rule["id"])] = tuple(str(name) for name in rule["postvakt"]["facts"])
+    for content in own.yara:
+        for name, rule in yara_rules(content.text):
+            made[f"yara:{name}"] = tuple(yara_meta(rule).get("facts", "").split())
+    return made
+
+
+def yara_rules(source: str) -> Iterator[tuple[str, str]]:
+    """Yield name and text of each rule of a YARA file."""
+    _, *rules = YARA_NAME.split(source)
+    yield from zip(rules[::2], rules[1::2], strict=True)
+
+
+def yara_meta(rule: str) -> dict[str, str]:
+    """Return the texts among a YARA rule's meta."""
+    return dict(YARA_META.findall(rule))
 
 
 def converted(file: Traversable, path: str, kind: type[T]) -> T:

@@ -87,7 +87,7 @@ modifier_mapping.setdefault("utf16le", SigmaWideModifier)
 MOST_PARTS = 100_000
 """Parts of a rule that are read: a few lines of YAML can refer to each other into billions."""
 
-OWN_KEYS = ("stage", "confidence", "means", "benign", "next")
+OWN_KEYS = ("stage", "confidence", "means", "benign", "next", "facts")
 
 
 def add(text: RuleText, tables: list[TableSpec], shelf: Shelf) -> None:
