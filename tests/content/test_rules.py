@@ -6,7 +6,11 @@ from tests.content.proofs import explained, matched, mutants, proofs
 
 HITS = proofs("hit.jsonl")
 MISSES = proofs("miss.jsonl")
-ANY_VALUE = {("msert-found-other", "threat"), ("ssrf-answered-signed-in", "AuthenticatedUser")}
+ANY_VALUE = {
+    ("lsa-package-foreign", "value"),
+    ("msert-found-other", "threat"),
+    ("ssrf-answered-signed-in", "AuthenticatedUser"),
+}
 """Fields that decide by having a value, whichever it is."""
 
 MUTANTS = [

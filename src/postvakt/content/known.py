@@ -8,8 +8,8 @@ SERVICES = frozenset((
 """Services of the log source `product: exchange`."""
 
 CATEGORIES = frozenset(
-    ("process_creation", "file_event", "registry_set", "registry_delete", "ps_script", "process_access", "wmi_event",
-     "webserver")
+    ("create_remote_thread", "file_event", "process_access", "process_creation", "ps_script", "registry_delete",
+     "registry_set", "webserver", "wmi_event")
 )  # fmt: skip
 WINDOWS_SERVICES = frozenset((
     "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
