@@ -7,9 +7,12 @@ from tests.content.proofs import explained, matched, mutants, proofs
 HITS = proofs("hit.jsonl")
 MISSES = proofs("miss.jsonl")
 ANY_VALUE = {
+    ("accessibility-debugger", "value"),
+    ("library-in-every-process", "value"),
     ("lsa-package-foreign", "value"),
     ("msert-found-other", "threat"),
     ("ssrf-answered-signed-in", "AuthenticatedUser"),
+    ("winlogon-altered", "value"),
 }
 """Fields that decide by having a value, whichever it is."""
 
