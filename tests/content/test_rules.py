@@ -8,10 +8,13 @@ HITS = proofs("hit.jsonl")
 MISSES = proofs("miss.jsonl")
 ANY_VALUE = {
     ("accessibility-debugger", "value"),
+    ("iis-module-added", "EventData.NewValue"),
+    ("iis-module-outside", "path"),
     ("library-in-every-process", "value"),
     ("lsa-package-foreign", "value"),
     ("msert-found-other", "threat"),
     ("ssrf-answered-signed-in", "AuthenticatedUser"),
+    ("transport-agent-odd", "assemblyPath"),
     ("winlogon-altered", "value"),
 }
 """Fields that decide by having a value, whichever it is."""
