@@ -4,9 +4,12 @@ import csv
 import lzma
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
-from postvakt import detect
+from postvakt import detect, engines
+from postvakt.commands import triage
+from postvakt.model.rule import LEVELS
 from postvakt.tables.rows import schema
 from tests.content.proofs import matcher, plan, spec
 
@@ -71,3 +74,16 @@ def file_row(sha256, path):
     folder, _, name = path.rpartition("/")
     extension = name.rpartition(".")[2]
     return {"path": path, "folder": folder, "name": name, "extension": extension, "sha256": sha256.lower()}
+
+
+@pytest.mark.parametrize("folder", ["hosts/win10-clean", "exchange-config/css-exchange-e19"])
+def test_clean_host(shared_evidence, tmp_path, folder):
+    """A clean host's whole triage: no finding above medium, and none that would make it compromised."""
+    request = triage.Request(
+        evidence=(str(shared_evidence / folder),), case=str(tmp_path / "case"), started="2026-01-01T00:00:00Z"
+    )
+    triage.triage(request, engines.watch(quiet=True, log="text"))
+    rules = {rule.id: rule for rule in plan().rules}
+    found = {rules[name] for name in pq.read_table(tmp_path / "case" / "matches.parquet")["rule"].to_pylist()}
+    assert [rule.title for rule in found if LEVELS.index(rule.level) > LEVELS.index("medium")] == []
+    assert [rule.title for rule in found if rule.stage not in ("", "context")] == []
