@@ -47,7 +47,10 @@ def handed_in() -> HandIn:
         logs.panel(gathered, when, command, url, user=ADMIN)
         name, _, rest = command.partition(".")
         told = rest.replace("'.", "' ").replace("=", " ").replace("'", '"')
-        parameters = " ".join(f"-{part}" if part.split(" ")[0] in ("InternalUrl", "ExternalUrl", "Identity") else part for part in told.split('" ')).replace(" -", '" -')
+        parameters = " ".join(
+            f"-{part}" if part.split(" ")[0] in ("InternalUrl", "ExternalUrl", "Identity") else part
+            for part in told.split('" ')
+        ).replace(" -", '" -')
         events.cmdlet(gathered, when, name, parameters, user=ADMIN, pool="w3wp#MSExchangeECPAppPool")
     events.cmdlet(
         gathered, at("03-04 16:02"), "New-MailboxExportRequest",
@@ -58,13 +61,23 @@ def handed_in() -> HandIn:
         '"C:\\Windows\\System32\\WindowsPowerShell\\v1.0\\powershell.exe" -noexit -command ". \'C:\\Program Files\\Microsoft\\Exchange Server\\V15\\bin\\RemoteExchange.ps1\'; Connect-ExchangeServer -auto -ClientApplication:ManagementShell "',
         "C:\\Windows\\explorer.exe", user=ADMIN, sysmon=True,
     )  # fmt: skip
-    events.script(gathered, at("03-04 16:02"), f"New-MailboxExportRequest -Mailbox poulsen@{SERVER.dns} -FilePath \\\\tim-fs-02\\leavers\\poulsen.pst")
+    events.script(
+        gathered,
+        at("03-04 16:02"),
+        f"New-MailboxExportRequest -Mailbox poulsen@{SERVER.dns} -FilePath \\\\tim-fs-02\\leavers\\poulsen.pst",
+    )
     _scan(gathered_at=at("03-05 10:00"), gathered=gathered)
     own = f"{SERVER.inetpub}/wwwroot/status"
     gathered.put(f"{own}/default.aspx", OWN_PAGE.replace("\n", "\r\n").encode(), at("01-14 09:12"))
     gathered.put(f"{own}/notice.txt", b"All mail systems work.\r\n", at("03-01 07:00"))
     for hour in SERVER.hours():
-        web.direct(gathered, hour + timedelta(minutes=11), "/status/default.aspx", client="192.0.2.77", agent="curl/7.55.1")
+        web.direct(
+            gathered,
+            hour + timedelta(minutes=11),
+            "/status/default.aspx",
+            client="192.0.2.77",
+            agent="curl/7.55.1",
+        )
     web.direct(gathered, at("03-03 16:20"), "/status/default.aspx", client=DESK, method="POST")
     return hand_in(gathered, "clear-since", "")
 

@@ -19,7 +19,10 @@ def ordinary(gathered: Gathered, begins: datetime | None = None) -> None:
     """Add the traffic of every hour to every web log."""
     dice = gathered.server.dice("days")
     for hour in gathered.server.hours(begins):
-        at = sorted(hour + timedelta(seconds=dice.randrange(3599), milliseconds=dice.randrange(1000)) for _ in range(16))
+        at = sorted(
+            hour + timedelta(seconds=dice.randrange(3599), milliseconds=dice.randrange(1000))
+            for _ in range(16)
+        )
         at = [instant for instant in at if instant < gathered.server.ends]
         if len(at) < 16:
             return
@@ -29,7 +32,14 @@ def ordinary(gathered: Gathered, begins: datetime | None = None) -> None:
             _browser(gathered, at[12:], dice.choice(PEOPLE), f"203.0.113.{dice.randrange(20, 60)}")
         if hour.hour % 6 == 1:
             stem, agent, status = dice.choice(PASSERS)
-            web.direct(gathered, at[15], stem, client=f"198.51.100.{dice.randrange(100, 140)}", agent=agent, status=status)
+            web.direct(
+                gathered,
+                at[15],
+                stem,
+                client=f"198.51.100.{dice.randrange(100, 140)}",
+                agent=agent,
+                status=status,
+            )
 
 
 def _probes(gathered: Gathered, at: list[datetime]) -> None:
@@ -62,18 +72,34 @@ def _clients(gathered: Gathered, at: list[datetime], user: str) -> None:
         gathered, at[2], "/mapi/emsmdb/", user=user, client=client, agent=web.OUTLOOK, method="POST",
         query=f"MailboxId={gathered.guid()}@{server.dns}", anchor=f"MailboxGuid~{gathered.guid()}",
     )  # fmt: skip
-    web.visit(gathered, at[3], "/autodiscover/autodiscover.xml", client=client, agent=web.OUTLOOK, method="POST", status=401)
+    web.visit(
+        gathered,
+        at[3],
+        "/autodiscover/autodiscover.xml",
+        client=client,
+        agent=web.OUTLOOK,
+        method="POST",
+        status=401,
+    )
     web.visit(
         gathered, at[4], "/autodiscover/autodiscover.xml", user=user, client=client, agent=web.OUTLOOK, method="POST",
         anchor=f"Smtp~{user}@{server.dns}",
     )  # fmt: skip
-    web.visit(gathered, at[5], "/EWS/Exchange.asmx", user=user, client=client, agent=web.OUTLOOK, method="POST")
+    web.visit(
+        gathered, at[5], "/EWS/Exchange.asmx", user=user, client=client, agent=web.OUTLOOK, method="POST"
+    )
 
 
 def _browser(gathered: Gathered, at: list[datetime], user: str, client: str) -> None:
     build = "15.{1}.{2}".format(*gathered.server.build(at[0]))
     web.visit(gathered, at[0], "/owa/auth/logon.aspx", client=client, query="replaceCurrent=1", proxied=False)
-    web.visit(gathered, at[0], f"/owa/auth/{build}/themes/resources/segoeui-regular.ttf", client=client, proxied=False)
+    web.visit(
+        gathered,
+        at[0],
+        f"/owa/auth/{build}/themes/resources/segoeui-regular.ttf",
+        client=client,
+        proxied=False,
+    )
     web.visit(gathered, at[1], "/owa/auth.owa", client=client, method="POST", status=302)
     web.visit(gathered, at[2], "/owa/", user=user, client=client)
     web.visit(

@@ -28,7 +28,9 @@ def _texts(names: str) -> list[tuple[str, int]]:
 
 
 _AUDIT = {"level": 0, "keywords": AUDIT_SUCCESS}
-TASK_CREATED = named(AUDITING, AUDITING_GUID, 4698, [*SUBJECT, *_texts("TaskName TaskContent")], task=12804, **_AUDIT)
+TASK_CREATED = named(
+    AUDITING, AUDITING_GUID, 4698, [*SUBJECT, *_texts("TaskName TaskContent")], task=12804, **_AUDIT
+)
 USER_CREATED = named(
     AUDITING,
     AUDITING_GUID,
@@ -37,8 +39,12 @@ USER_CREATED = named(
         *_texts("TargetUserName TargetDomainName"),
         ("TargetSid", SID),
         *SUBJECT,
-        *_texts("PrivilegeList SamAccountName DisplayName UserPrincipalName HomeDirectory HomePath ScriptPath ProfilePath"),
-        *_texts("UserWorkstations PasswordLastSet AccountExpires PrimaryGroupId AllowedToDelegateTo OldUacValue"),
+        *_texts(
+            "PrivilegeList SamAccountName DisplayName UserPrincipalName HomeDirectory HomePath ScriptPath ProfilePath"
+        ),
+        *_texts(
+            "UserWorkstations PasswordLastSet AccountExpires PrimaryGroupId AllowedToDelegateTo OldUacValue"
+        ),
         *_texts("NewUacValue UserAccountControl UserParameters SidHistory LogonHours"),
     ],
     task=13824,
@@ -70,7 +76,9 @@ SCRIPT = named(
     opcode=15,
     keywords=0,
 )
-TASK_REGISTERED = named("Microsoft-Windows-TaskScheduler", TASKS_GUID, 106, _texts("TaskName UserContext"), task=106)
+TASK_REGISTERED = named(
+    "Microsoft-Windows-TaskScheduler", TASKS_GUID, 106, _texts("TaskName UserContext"), task=106
+)
 TASK_STARTED = named(
     "Microsoft-Windows-TaskScheduler",
     TASKS_GUID,
@@ -149,7 +157,15 @@ def subject(gathered: Gathered, user: str = "") -> tuple[str, str, str, int]:
     return LOCAL_SYSTEM, f"{server.name}$", server.netbios, 0x3E7
 
 
-def cmdlet(gathered: Gathered, when: datetime, name: str, parameters: str, *, user: str, pool: str = "w3wp#MSExchangePowerShellAppPool") -> None:
+def cmdlet(
+    gathered: Gathered,
+    when: datetime,
+    name: str,
+    parameters: str,
+    *,
+    user: str,
+    pool: str = "w3wp#MSExchangePowerShellAppPool",
+) -> None:
     """Log a cmdlet that succeeded."""
     server = gathered.server
     sid = f"{server.domain_sid}-1107"
@@ -166,7 +182,9 @@ def script(gathered: Gathered, when: datetime, text: str) -> None:
     gathered.events[POWERSHELL].append(Event(when, SCRIPT, values, user=LOCAL_SYSTEM))
 
 
-def quiet(gathered: Gathered, begins: datetime | None = None, *, audited: bool = True, sysmon: bool = False) -> None:
+def quiet(
+    gathered: Gathered, begins: datetime | None = None, *, audited: bool = True, sysmon: bool = False
+) -> None:
     """Add what every hour leaves in every event log."""
     server, dice = gathered.server, gathered.server.dice("events")
     for hour in server.hours(begins):
@@ -175,7 +193,11 @@ def quiet(gathered: Gathered, begins: datetime | None = None, *, audited: bool =
         logon(gathered, at[1], dice.choice(PEOPLE), 3, "203.0.113.77")
         logon(gathered, at[2], HEALTH, 3, server.address)
         _processes(gathered, at[3], audited=audited, sysmon=sysmon)
-        state = (dice.choice(("Windows Update", "WinHTTP Web Proxy Auto-Discovery Service")), dice.choice(("running", "stopped")), None)
+        state = (
+            dice.choice(("Windows Update", "WinHTTP Web Proxy Auto-Discovery Service")),
+            dice.choice(("running", "stopped")),
+            None,
+        )
         gathered.events[SYSTEM].append(Event(at[4], event_kinds.SERVICE_STATE, state))
         if hour.hour == 12:
             up = (("", "", "", "", str((hour - server.begins).seconds + 900000), "60", "Standard"), None)
@@ -184,11 +206,21 @@ def quiet(gathered: Gathered, begins: datetime | None = None, *, audited: bool =
         gathered.events[APPLICATION].append(Event(at[5], event_kinds.TOPOLOGY, topology))
         cmdlet(gathered, at[6], "Get-Mailbox", f'-Identity "{HEALTH}@{server.dns}"', user=HEALTH)
         cmdlet(gathered, at[7], "Get-MailboxDatabaseCopyStatus", f'-Server "{server.name}"', user=HEALTH)
-        host = ("Available", "None", "\tNewEngineState=Available\r\n\tHostName=ConsoleHost\r\n\tHostApplication=powershell.exe -Command Get-ExchangeServerHealth")
+        host = (
+            "Available",
+            "None",
+            "\tNewEngineState=Available\r\n\tHostName=ConsoleHost\r\n\tHostApplication=powershell.exe -Command Get-ExchangeServerHealth",
+        )
         gathered.events[CLASSIC_POWERSHELL].append(Event(at[6], event_kinds.ENGINE_STARTED, (host, None)))
-        gathered.events[CLASSIC_POWERSHELL].append(Event(at[7], event_kinds.ENGINE_STOPPED, (("Stopped", "Available", host[2]), None)))
+        gathered.events[CLASSIC_POWERSHELL].append(
+            Event(at[7], event_kinds.ENGINE_STOPPED, (("Stopped", "Available", host[2]), None))
+        )
         script(gathered, at[6], "prompt")
-        started = ("\\Microsoft\\Windows\\UpdateOrchestrator\\Schedule Scan", "%systemroot%\\system32\\usoclient.exe", uuid.UUID(gathered.guid()))
+        started = (
+            "\\Microsoft\\Windows\\UpdateOrchestrator\\Schedule Scan",
+            "%systemroot%\\system32\\usoclient.exe",
+            uuid.UUID(gathered.guid()),
+        )
         gathered.events[TASKS].append(Event(at[8], TASK_STARTED, started, user=LOCAL_SYSTEM))
         healthy = ("Windows Defender Antivirus", "4.18.2102.3", "", "1.1.17800.5", "1.331.2030.0")
         gathered.events[DEFENDER].append(Event(at[8], event_kinds.DEFENDER_HEALTHY, healthy))
@@ -201,7 +233,12 @@ def _processes(gathered: Gathered, when: datetime, *, audited: bool, sysmon: boo
     compiler = "C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\csc.exe"
     began = (
         (f"{windows}svchost.exe", f"{windows}svchost.exe -k netsvcs", f"{windows}services.exe", ""),
-        (f"{windows}taskhostw.exe", "taskhostw.exe SYSTEM", f"{windows}svchost.exe", f"{windows}svchost.exe -k netsvcs"),
+        (
+            f"{windows}taskhostw.exe",
+            "taskhostw.exe SYSTEM",
+            f"{windows}svchost.exe",
+            f"{windows}svchost.exe -k netsvcs",
+        ),
     )
     if when.hour == 3:
         began += (
@@ -209,7 +246,16 @@ def _processes(gathered: Gathered, when: datetime, *, audited: bool, sysmon: boo
             (compiler, f'"{compiler}" /noconfig /fullpaths @"C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\Temporary ASP.NET Files\\owa\\8e05b027\\e164d61b\\4kqz1ewd.cmdline"', worker, pool),
         )  # fmt: skip
     for number, (image, line, parent, above) in enumerate(began):
-        process(gathered, when + timedelta(seconds=number), image, line, parent, parent_line=above, audited=audited, sysmon=sysmon)
+        process(
+            gathered,
+            when + timedelta(seconds=number),
+            image,
+            line,
+            parent,
+            parent_line=above,
+            audited=audited,
+            sysmon=sysmon,
+        )
 
 
 def event_logs(gathered: Gathered) -> Files:

@@ -22,7 +22,16 @@ def hives(gathered: Gathered, installed: datetime) -> None:
 
     install = f"{server.install[0]}:\\" + server.install[2:].replace("/", "\\")
     services = tuple(
-        key(name, dword("Start", 2), dword("Type", 16), text("ImagePath", f'"{install}\\{path}"' if path else "%windir%\\system32\\svchost.exe -k iissvcs", EXPAND_SZ))
+        key(
+            name,
+            dword("Start", 2),
+            dword("Type", 16),
+            text(
+                "ImagePath",
+                f'"{install}\\{path}"' if path else "%windir%\\system32\\svchost.exe -k iissvcs",
+                EXPAND_SZ,
+            ),
+        )
         for name, path in SERVICES
     )
     control = key(
@@ -34,7 +43,17 @@ def hives(gathered: Gathered, installed: datetime) -> None:
             key("SecurityProviders", text("SecurityProviders", "credssp.dll"), keys=(key("WDigest", dword("Debuglevel", 0)),)),
         ),
     )  # fmt: skip
-    tcpip = key("Tcpip", keys=(key("Parameters", text("Hostname", server.name), text("Domain", server.dns), text("NV Hostname", server.name)),))
+    tcpip = key(
+        "Tcpip",
+        keys=(
+            key(
+                "Parameters",
+                text("Hostname", server.name),
+                text("Domain", server.dns),
+                text("NV Hostname", server.name),
+            ),
+        ),
+    )
     system = key(
         "ROOT",
         keys=(
@@ -52,7 +71,17 @@ def hives(gathered: Gathered, installed: datetime) -> None:
         dword("MsiBuildMajor", build[2]),
         dword("MsiBuildMinor", build[3]),
     )
-    windows = key("Windows NT", keys=(key("CurrentVersion", text("ProductName", "Windows Server 2016 Standard"), text("CurrentBuild", "14393"), text("SystemRoot", "C:\\Windows")),))
+    windows = key(
+        "Windows NT",
+        keys=(
+            key(
+                "CurrentVersion",
+                text("ProductName", "Windows Server 2016 Standard"),
+                text("CurrentBuild", "14393"),
+                text("SystemRoot", "C:\\Windows"),
+            ),
+        ),
+    )
     exchange = key("ExchangeServer", keys=(key("v15" if build[0] == 15 else "v14", keys=(setup,)),))
     software = key("ROOT", keys=(key("Microsoft", keys=(exchange, windows)),))
     for name, tree in (("SYSTEM", system), ("SOFTWARE", software)):

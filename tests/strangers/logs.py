@@ -26,7 +26,15 @@ PROXY = (
     "RoutingLatency,HttpProxyOverhead,TotalRequestTime,RouteRefresherLatency,UrlQuery,BackEndGenericInfo,GenericInfo,"
     "GenericErrors,EdgeTraceId,DatabaseGuid,UserADObjectGuid,PartitionEndpointLookupLatency,RoutingStatus"
 ).split(",")
-NEWER = {"UrlHost", "RoutingType", "EdgeTraceId", "DatabaseGuid", "UserADObjectGuid", "PartitionEndpointLookupLatency", "RoutingStatus"}
+NEWER = {
+    "UrlHost",
+    "RoutingType",
+    "EdgeTraceId",
+    "DatabaseGuid",
+    "UserADObjectGuid",
+    "PartitionEndpointLookupLatency",
+    "RoutingStatus",
+}
 """Fields that Exchange 2013 does not have."""
 
 EWS = (
@@ -47,7 +55,10 @@ def text_logs(gathered: Gathered, *, bare: bool = False) -> Files:
     logging = f"{gathered.server.install}/Logging"
     kinds = {
         "ECP/Server/ECPServer": ("ECP Server Log", "TimeStamp,ServerName,EventId,EventData".split(",")),
-        "ECP/Activity/ECPActivity_7344_": ("ECP Activity Context Log", "TimeStamp,ServerName,EventId,EventData".split(",")),
+        "ECP/Activity/ECPActivity_7344_": (
+            "ECP Activity Context Log",
+            "TimeStamp,ServerName,EventId,EventData".split(","),
+        ),
         "Ews/Ews_": ("EWS Logs", EWS),
         "OABGeneratorLog/OABGen": ("OAB Generator Log", OAB),
     }
@@ -59,7 +70,9 @@ def text_logs(gathered: Gathered, *, bare: bool = False) -> Files:
             yield f"{logging}/{start}{day:%Y%m%d}{hour}-1.LOG", content.encode(), told[-1][0]
 
 
-def _by(rows: Iterable[tuple[datetime, Row]], hours: int) -> Iterator[tuple[datetime, list[tuple[datetime, Row]]]]:
+def _by(
+    rows: Iterable[tuple[datetime, Row]], hours: int
+) -> Iterator[tuple[datetime, list[tuple[datetime, Row]]]]:
     def begun(row: tuple[datetime, Row]) -> datetime:
         return row[0].replace(hour=row[0].hour // hours * hours, minute=0, second=0, microsecond=0)
 
@@ -91,9 +104,14 @@ def _iis(gathered: Gathered) -> Files:
                 f"#Software: Microsoft Internet Information Services {server.iis}\r\n#Version: 1.0\r\n"
                 f"#Date: {told[0][0]:%Y-%m-%d %H:%M:%S}\r\n#Fields: {server.fields}\r\n"
             ) + "".join(
-                " ".join(str(row.get(name, "-")).replace(" ", "+") for name in fields) + "\r\n" for _, row in told
+                " ".join(str(row.get(name, "-")).replace(" ", "+") for name in fields) + "\r\n"
+                for _, row in told
             )
-            yield f"{server.inetpub}/logs/LogFiles/W3SVC{site}/u_ex{day:%y%m%d}{suffix}.log", content.encode(), told[-1][0]
+            yield (
+                f"{server.inetpub}/logs/LogFiles/W3SVC{site}/u_ex{day:%y%m%d}{suffix}.log",
+                content.encode(),
+                told[-1][0],
+            )
 
 
 def _proxy(gathered: Gathered, *, bare: bool) -> Files:
@@ -112,7 +130,9 @@ def _proxy(gathered: Gathered, *, bare: bool) -> Files:
             yield f"{server.install}/Logging/HttpProxy/{protocol}/{name}", content.encode(), told[-1][0]
 
 
-def panel(gathered: Gathered, when: datetime, command: str, url: str, *, user: str = HEALTH, quoted: str = "item") -> None:
+def panel(
+    gathered: Gathered, when: datetime, command: str, url: str, *, user: str = HEALTH, quoted: str = "item"
+) -> None:
     """Add what the control panel's server did. A command with quotes is wrapped, as a whole item or its value alone."""
     server = gathered.server
     build = ".".join(map(str, server.build(when)))
@@ -124,7 +144,9 @@ def panel(gathered: Gathered, when: datetime, command: str, url: str, *, user: s
         f"S:TIME={gathered.dice.randrange(9, 900)};S:SID={gathered.guid()};{item};S:REQID=;S:URL={url};S:REFERRER=;S:EX=;"
         f"S:ACTID={gathered.guid()};S:RS=0;S:BLD={build};S:TNAME=<null>;S:TID=;S:USID={gathered.guid()};S:EDOID=;S:ACID="
     )
-    gathered.text["ECP/Server/ECPServer"].append((when, (stamp(when), server.name.upper(), "ECP.Request", data)))
+    gathered.text["ECP/Server/ECPServer"].append(
+        (when, (stamp(when), server.name.upper(), "ECP.Request", data))
+    )
     activity = (
         f"S:PSA=<PII>{user}@{server.dns}</PII>;S:URL=https://{server.fqdn}:444{url};S:Bld={build};S:ActID={gathered.guid()};"
         "Dbl:WLM.TS=16"
@@ -133,7 +155,9 @@ def panel(gathered: Gathered, when: datetime, command: str, url: str, *, user: s
     gathered.text["ECP/Activity/ECPActivity_7344_"].append(told)
 
 
-def ews(gathered: Gathered, when: datetime, action: str, *, user: str, client: str, agent: str, **given: object) -> None:
+def ews(
+    gathered: Gathered, when: datetime, action: str, *, user: str, client: str, agent: str, **given: object
+) -> None:
     """Add one answered request to the log of Exchange Web Services."""
     server = gathered.server
     build = server.build(when)
@@ -180,14 +204,38 @@ def quiet(gathered: Gathered, begins: datetime | None = None) -> None:
     dice = gathered.server.dice("quiet")
     ticks: Callable[[datetime], datetime] = lambda hour: hour + timedelta(seconds=dice.randrange(3599))  # noqa: E731
     for hour in gathered.server.hours(begins):
-        panel(gathered, ticks(hour), "Get-InboxRule", "/ecp/RulesEditor/InboxRules.svc/GetList?msExchEcpCanary=x1f")
+        panel(
+            gathered,
+            ticks(hour),
+            "Get-InboxRule",
+            "/ecp/RulesEditor/InboxRules.svc/GetList?msExchEcpCanary=x1f",
+        )
         probe = f"{HEALTH}@{gathered.server.dns}"
-        ews(gathered, ticks(hour), "GetFolder", user=probe, client="::1", agent="Ews_AM_Probe/Local (ExchangeServicesClient/15.01.2106.002)")
+        ews(
+            gathered,
+            ticks(hour),
+            "GetFolder",
+            user=probe,
+            client="::1",
+            agent="Ews_AM_Probe/Local (ExchangeServicesClient/15.01.2106.002)",
+        )
         user = dice.choice(("mberg", "lsvens", "kholm"))
         mailbox = f"{user}@{gathered.server.dns}"
-        ews(gathered, ticks(hour), dice.choice(("SyncFolderItems", "GetItem", "FindItem")), user=mailbox, client="203.0.113.77", agent="MacOutlook/16.46.21021202 (Intelx64 Mac OS X)")
+        ews(
+            gathered,
+            ticks(hour),
+            dice.choice(("SyncFolderItems", "GetItem", "FindItem")),
+            user=mailbox,
+            client="203.0.113.77",
+            agent="MacOutlook/16.46.21021202 (Intelx64 Mac OS X)",
+        )
         if hour.hour % 8 == 4:
             path = "C:\\" + gathered.server.install[2:].replace("/", "\\")
-            book(gathered, ticks(hour), "DebugTrace", f"Generating OAB files in {path}\\ClientAccess\\OAB\\Temp")
+            book(
+                gathered,
+                ticks(hour),
+                "DebugTrace",
+                f"Generating OAB files in {path}\\ClientAccess\\OAB\\Temp",
+            )
         else:
             book(gathered, ticks(hour), "DebugTrace", "OABGeneratorAssistant: no mailbox is due")

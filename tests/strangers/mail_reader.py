@@ -30,7 +30,11 @@ def handed_in() -> HandIn:
                 gathered, when, action, user=SERVER.machine, client=SERVER.address, agent=AGENT,
                 ActAsUser=f"tasker@{SERVER.dns}",
             )  # fmt: skip
-            gathered.plant("http_proxy", f"POST {STEM}, AnchorMailbox ServerInfo~...:444/EWS/Exchange.asmx, HttpStatus 200", when)
+            gathered.plant(
+                "http_proxy",
+                f"POST {STEM}, AnchorMailbox ServerInfo~...:444/EWS/Exchange.asmx, HttpStatus 200",
+                when,
+            )
             gathered.plant("iis", f"back end: POST /EWS/Exchange.asmx by {SERVER.machine}", when)
             gathered.plant("ews", f"{action} by the machine account as tasker", when)
     return hand_in(gathered, "compromised", "access-gained")

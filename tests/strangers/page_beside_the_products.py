@@ -25,11 +25,21 @@ def handed_in() -> HandIn:
     _asked(gathered, 0, "GET")
     for minutes in (1, 4, 9, 1450, 1462, 2905, 5790):
         _asked(gathered, minutes, "POST")
-    folder = f"{SERVER.windows}/Microsoft.NET/Framework64/v4.0.30319/Temporary ASP.NET Files/owa/8e05b027/e164d61b"
-    gathered.put(f"{folder}/outlookdk.aspx.f5dba9b9.compiled", pages.compiled(SHELL, "App_Web_x1k3v9qw"), FIRST)
-    library = "~/auth/OutlookDK.aspx\0App_Web_x1k3v9qw.dll\0get_Request\0JScriptEvaluate\0".encode("utf-16-le")
-    gathered.put(f"{folder}/App_Web_x1k3v9qw.dll", b"MZ\x90\x00" + bytes(508) + library.ljust(8192, b"\0"), FIRST)
-    gathered.plant("file", f"a .compiled file names {SHELL}, which is no page of the product and is not there", FIRST)
+    folder = (
+        f"{SERVER.windows}/Microsoft.NET/Framework64/v4.0.30319/Temporary ASP.NET Files/owa/8e05b027/e164d61b"
+    )
+    gathered.put(
+        f"{folder}/outlookdk.aspx.f5dba9b9.compiled", pages.compiled(SHELL, "App_Web_x1k3v9qw"), FIRST
+    )
+    library = "~/auth/OutlookDK.aspx\0App_Web_x1k3v9qw.dll\0get_Request\0JScriptEvaluate\0".encode(
+        "utf-16-le"
+    )
+    gathered.put(
+        f"{folder}/App_Web_x1k3v9qw.dll", b"MZ\x90\x00" + bytes(508) + library.ljust(8192, b"\0"), FIRST
+    )
+    gathered.plant(
+        "file", f"a .compiled file names {SHELL}, which is no page of the product and is not there", FIRST
+    )
     return hand_in(gathered, "compromised", "shell-used")
 
 

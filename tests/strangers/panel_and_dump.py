@@ -43,12 +43,35 @@ def handed_in() -> HandIn:
         gathered.plant("event", f"4688: w3wp.exe starts cmd.exe /c {typed}", when)
         if image:
             later = when + timedelta(seconds=1)
-            events.process(gathered, later, f"C:\\Windows\\System32\\{image}", line, "C:\\Windows\\System32\\cmd.exe", parent_line=shell)
-    gathered.plant("event", "4688: rundll32 comsvcs.dll MiniDump into a web folder", begun + timedelta(minutes=9, seconds=1))
-    web.direct(gathered, begun + timedelta(minutes=14), "/aspnet_client/iis.gif", client=USER_OF_SHELL, time_taken=48211)
-    gathered.plant("iis", "GET /aspnet_client/iis.gif 200: the dump is fetched", begun + timedelta(minutes=14))
+            events.process(
+                gathered,
+                later,
+                f"C:\\Windows\\System32\\{image}",
+                line,
+                "C:\\Windows\\System32\\cmd.exe",
+                parent_line=shell,
+            )
+    gathered.plant(
+        "event",
+        "4688: rundll32 comsvcs.dll MiniDump into a web folder",
+        begun + timedelta(minutes=9, seconds=1),
+    )
+    web.direct(
+        gathered,
+        begun + timedelta(minutes=14),
+        "/aspnet_client/iis.gif",
+        client=USER_OF_SHELL,
+        time_taken=48211,
+    )
+    gathered.plant(
+        "iis", "GET /aspnet_client/iis.gif 200: the dump is fetched", begun + timedelta(minutes=14)
+    )
     folder = f"{SERVER.windows}/Microsoft.NET/Framework64/v4.0.30319/Temporary ASP.NET Files/root/e22c2559/92c7e946"
-    gathered.put(f"{folder}/tsq81kd.aspx.cdcab7d2.compiled", pages.compiled(SHELL, "App_Web_h1v0qk2e"), at("03-03 04:12:33"))
+    gathered.put(
+        f"{folder}/tsq81kd.aspx.cdcab7d2.compiled",
+        pages.compiled(SHELL, "App_Web_h1v0qk2e"),
+        at("03-03 04:12:33"),
+    )
     gathered.plant("file", "a .compiled file names the shell", at("03-03 04:12:33"))
     looked_for(gathered, at("03-09 13:05"), "203.0.113.201")
     return hand_in(gathered, "compromised", "credential-access")

@@ -21,7 +21,11 @@ def handed_in() -> HandIn:
             web.forged(
                 gathered, when, "/ecp/x.js", "/autodiscover/autodiscover.xml?", client=client, agent="python-requests/2.19.1",
             )  # fmt: skip
-            gathered.plant("http_proxy", "AnchorMailbox ServerInfo~...:444/autodiscover/autodiscover.xml?#, HttpStatus 200", when)
+            gathered.plant(
+                "http_proxy",
+                "AnchorMailbox ServerInfo~...:444/autodiscover/autodiscover.xml?#, HttpStatus 200",
+                when,
+            )
     when = at("03-08 10:10:10")
     web.visit(
         gathered, when, "/owa/auth/x.js", client="203.0.113.9", agent="Mozilla/5.0 (compatible; Nmap Scripting Engine)",

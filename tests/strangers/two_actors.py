@@ -36,8 +36,16 @@ def handed_in() -> HandIn:
     way = {"client": FIRST, "stem": "/ecp/b.js", "agent": "python-requests/2.25.1"}
     chain.into_the_panel(gathered, at("02-28 06:20:14"), **way)
     path = f"{SERVER.install}/FrontEnd/HttpProxy/owa/auth/kq0zr.aspx"
-    chain.write_the_shell(gathered, at("02-28 06:20:33"), path=path, key="NO9BxmCXw0JE", quoted="value", **way)
-    chain.into_the_panel(gathered, at("03-05 19:40:02"), client=SECOND, stem="/ecp/main.css", agent="Mozilla/5.0 (Windows NT 10.0; rv:78.0) Gecko/20100101 Firefox/78.0")
+    chain.write_the_shell(
+        gathered, at("02-28 06:20:33"), path=path, key="NO9BxmCXw0JE", quoted="value", **way
+    )
+    chain.into_the_panel(
+        gathered,
+        at("03-05 19:40:02"),
+        client=SECOND,
+        stem="/ecp/main.css",
+        agent="Mozilla/5.0 (Windows NT 10.0; rv:78.0) Gecko/20100101 Firefox/78.0",
+    )
     _commands(gathered)
     looked_for(gathered, at("03-09 02:17"), "203.0.113.201")
     return hand_in(gathered, "compromised", "shell-used")
@@ -63,12 +71,28 @@ def _commands(gathered: Gathered) -> None:
     machine = events.subject(gathered)
     security = gathered.events[events.SECURITY]
     security.append(Event(task, events.TASK_CREATED, (*machine, TASK, TASK_FILE)))
-    gathered.events[events.TASKS].append(Event(task, events.TASK_REGISTERED, (TASK, "S-1-5-18"), user="S-1-5-18"))
-    gathered.put(f"{SERVER.windows}/System32/Tasks{TASK.replace(chr(92), '/')}", TASK_FILE.replace("\n", "\r\n").encode("utf-16"), task)
+    gathered.events[events.TASKS].append(
+        Event(task, events.TASK_REGISTERED, (TASK, "S-1-5-18"), user="S-1-5-18")
+    )
+    gathered.put(
+        f"{SERVER.windows}/System32/Tasks{TASK.replace(chr(92), '/')}",
+        TASK_FILE.replace("\n", "\r\n").encode("utf-16"),
+        task,
+    )
     gathered.plant("scheduled_task", f"{TASK}: hidden encoded PowerShell every 45 minutes as SYSTEM", task)
     local = "S-1-5-21-190001001-290002002-390003003"
     created = begun + timedelta(seconds=400)
     blank = ("-", "svc_exmon", "%%1793", "-", "%%1793", "%%1793", "%%1793", "%%1793", "%%1793", "%%1794", "%%1794", "513", "-", "0x0", "0x15", "%%2080 %%2082 %%2084", "%%1793", "-", "%%1797")  # fmt: skip
-    security.append(Event(created, events.USER_CREATED, ("svc_exmon", SERVER.name, f"{local}-1009", *machine, *blank)))
-    security.append(Event(member, events.MEMBER_ADDED, ("-", f"{local}-1009", "Administrators", "Builtin", "S-1-5-32-544", *machine, "-")))
-    gathered.plant("event", "4720 and 4732: svc_exmon, an administrator, by the server's own account", created)
+    security.append(
+        Event(created, events.USER_CREATED, ("svc_exmon", SERVER.name, f"{local}-1009", *machine, *blank))
+    )
+    security.append(
+        Event(
+            member,
+            events.MEMBER_ADDED,
+            ("-", f"{local}-1009", "Administrators", "Builtin", "S-1-5-32-544", *machine, "-"),
+        )
+    )
+    gathered.plant(
+        "event", "4720 and 4732: svc_exmon, an administrator, by the server's own account", created
+    )

@@ -17,7 +17,7 @@ UM = "C:\\Program Files\\Microsoft\\Exchange Server\\V14\\Bin\\UMWorkerProcess.e
 CALL = at("03-04 18:22:41")
 FAILED = (
     "The Unified Messaging server encountered an error while processing the message with header file "
-    "\"C:\\Program Files\\Microsoft\\Exchange Server\\V14\\UnifiedMessaging\\voicemail\\3f1c7d58.txt\". Error details: "
+    '"C:\\Program Files\\Microsoft\\Exchange Server\\V14\\UnifiedMessaging\\voicemail\\3f1c7d58.txt". Error details: '
     "\"System.InvalidCastException: Unable to cast object of type 'System.Collections.Hashtable' to type "
     "'Microsoft.Exchange.UM.UMCore.ContactInfo'.\r\n   at Microsoft.Exchange.UM.UMCore.PipelineContext.FromHeaderFile(String headerFile)\""
 )

@@ -27,7 +27,12 @@ SCHEME = {"Owa": "FBA", "Ecp": "FBA", "Eas": "Basic", "PowerShell": "Kerberos"}
 def iis(gathered: Gathered, when: datetime, site: int, **given: object) -> None:
     """Add one IIS row; field names that are no identifiers: `_` for `-`, `agent`, `referer`, `cookie`."""
     server = gathered.server
-    names = {"agent": "cs(User-Agent)", "referer": "cs(Referer)", "cookie": "cs(Cookie)", "forwarded": "X-Forwarded-For"}
+    names = {
+        "agent": "cs(User-Agent)",
+        "referer": "cs(Referer)",
+        "cookie": "cs(Cookie)",
+        "forwarded": "X-Forwarded-For",
+    }
     row: dict[str, object] = {
         "date": f"{when:%Y-%m-%d}",
         "time": f"{when:%H:%M:%S}",
@@ -101,7 +106,11 @@ def visit(
     server = gathered.server
     protocol = PROTOCOL.get(stem.strip("/").split("/")[0].lower(), "")
     account = f"{server.netbios}\\{user}" if user else ""
-    told = f"{query.lstrip('?')}&CorrelationID=<empty>;&cafeReqId={gathered.guid()};" if protocol else query or "-"
+    told = (
+        f"{query.lstrip('?')}&CorrelationID=<empty>;&cafeReqId={gathered.guid()};"
+        if protocol
+        else query or "-"
+    )
     forwarded = {"forwarded": client} if "X-Forwarded-For" in server.fields else {}
     iis(
         gathered, when, FRONT, cs_method=method, cs_uri_stem=stem, cs_uri_query=told, cs_username=account or "-",
@@ -122,7 +131,9 @@ def visit(
         "HttpStatus": status,
     }
     if not proxied or status in (302, 401, 404):
-        unset = dict.fromkeys(("BackEndStatus", "ProxyAction", "TargetServer", "TargetServerVersion", "RoutingType"), "")
+        unset = dict.fromkeys(
+            ("BackEndStatus", "ProxyAction", "TargetServer", "TargetServerVersion", "RoutingType"), ""
+        )
         proxy(gathered, when, protocol, **shared, **unset)
         return
     hint = "WindowsIdentity" if user else "Url-Cookie"
@@ -156,7 +167,11 @@ def forged(
     server = gathered.server
     anchor = f"ServerInfo~{prefix}{server.fqdn}:444{target}#"
     protocol = PROTOCOL[stem.strip("/").split("/")[0].lower()]
-    cookie = f"X-BEResource={prefix}{server.fqdn}:444{target}#~1942062522" if hint == "X-BEResource-Cookie" else "-"
+    cookie = (
+        f"X-BEResource={prefix}{server.fqdn}:444{target}#~1942062522"
+        if hint == "X-BEResource-Cookie"
+        else "-"
+    )
     forwarded = {"forwarded": client} if "X-Forwarded-For" in server.fields else {}
     iis(
         gathered, when, FRONT, cs_method="POST", cs_uri_stem=stem,

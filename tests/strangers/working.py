@@ -6,7 +6,12 @@ from tests.strangers import days, events, logs, pages, web
 from tests.strangers.ground import Gathered, Server
 from tests.strangers.hives import hives
 
-SHELLS_OF_OTHERS = ("/aspnet_client/shell.aspx", "/owa/auth/RedirSuiteServerProxy.aspx", "/aspnet_client/discover.aspx", "/owa/auth/errorEE.aspx")
+SHELLS_OF_OTHERS = (
+    "/aspnet_client/shell.aspx",
+    "/owa/auth/RedirSuiteServerProxy.aspx",
+    "/aspnet_client/discover.aspx",
+    "/owa/auth/errorEE.aspx",
+)
 
 
 def working(
@@ -31,4 +36,11 @@ def working(
 def looked_for(gathered: Gathered, when: datetime, client: str) -> None:
     """Someone asks for shells that others may have left; none is there."""
     for number, stem in enumerate(SHELLS_OF_OTHERS):
-        web.direct(gathered, when + timedelta(seconds=number), stem, client=client, agent="Mozilla/5.0 (compatible)", status=404)
+        web.direct(
+            gathered,
+            when + timedelta(seconds=number),
+            stem,
+            client=client,
+            agent="Mozilla/5.0 (compatible)",
+            status=404,
+        )
