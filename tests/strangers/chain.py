@@ -1,4 +1,4 @@
-"""The way in through the control panel: discovery, identity, session, address, file (CVE-2021-26855, CVE-2021-27065)."""
+"""In through the control panel: discovery, identity, session, address, file (CVE-2021-26855, CVE-2021-27065)."""
 
 from datetime import datetime, timedelta
 
@@ -75,9 +75,13 @@ def write_the_shell(
         "ecp_server", "Set-OabVirtualDirectory with a script as ExternalUrl", begun + timedelta(seconds=4)
     )
     events.cmdlet(
-        gathered, begun + timedelta(seconds=4), "Set-OabVirtualDirectory", f'-ExternalUrl "{url}" -Identity "{guid}"',
-        user="Administrator", pool="w3wp#MSExchangeECPAppPool",
-    )  # fmt: skip
+        gathered,
+        begun + timedelta(seconds=4),
+        "Set-OabVirtualDirectory",
+        f'-ExternalUrl "{url}" -Identity "{guid}"',
+        user="Administrator",
+        pool="w3wp#MSExchangeECPAppPool",
+    )
     gathered.plant(
         "event",
         "MSExchange CmdletLogs 1: Set-OabVirtualDirectory -ExternalUrl <script>",

@@ -50,13 +50,26 @@ def _probes(gathered: Gathered, at: list[datetime]) -> None:
     web.visit(gathered, at[1], "/owa/", agent="AMProbe/Local/ClientAccess", **local)
     web.visit(gathered, at[2], "/ecp/", agent=probe, **local)
     web.visit(
-        gathered, at[3], "/mapi/emsmdb/", agent="MapiHttpClient", method="POST",
-        query=f"mailboxId={gathered.guid()}@{server.dns}", anchor=f"MailboxGuid~{gathered.guid()}", **local,
-    )  # fmt: skip
+        gathered,
+        at[3],
+        "/mapi/emsmdb/",
+        agent="MapiHttpClient",
+        method="POST",
+        query=f"mailboxId={gathered.guid()}@{server.dns}",
+        anchor=f"MailboxGuid~{gathered.guid()}",
+        **local,
+    )
     web.visit(
-        gathered, at[4], "/powershell", agent=web.WINRM, method="POST", user=HEALTH, client=server.address,
-        query="clientApplication=ActiveMonitor;PSVersion=5.1.14393.4169", anchor="ServerVersion~Version 15.1 (Build 0.0)",
-    )  # fmt: skip
+        gathered,
+        at[4],
+        "/powershell",
+        agent=web.WINRM,
+        method="POST",
+        user=HEALTH,
+        client=server.address,
+        query="clientApplication=ActiveMonitor;PSVersion=5.1.14393.4169",
+        anchor="ServerVersion~Version 15.1 (Build 0.0)",
+    )
     web.visit(gathered, at[5], "/autodiscover/autodiscover.svc", agent=probe, **local)
 
 
@@ -64,14 +77,27 @@ def _clients(gathered: Gathered, at: list[datetime], user: str) -> None:
     server = gathered.server
     client = f"203.0.113.{60 + sum(user.encode()) % 60}"
     web.visit(
-        gathered, at[0], "/Microsoft-Server-ActiveSync/default.eas", user=user, client=client, agent=web.PHONE,
-        method="POST", query=f"Cmd=Ping&User={user}&DeviceId=J5V7T2HGQ51D{len(user)}B07&DeviceType=iPhone",
-    )  # fmt: skip
+        gathered,
+        at[0],
+        "/Microsoft-Server-ActiveSync/default.eas",
+        user=user,
+        client=client,
+        agent=web.PHONE,
+        method="POST",
+        query=f"Cmd=Ping&User={user}&DeviceId=J5V7T2HGQ51D{len(user)}B07&DeviceType=iPhone",
+    )
     web.visit(gathered, at[1], "/EWS/Exchange.asmx", user=user, client=client, agent=web.MAC, method="POST")
     web.visit(
-        gathered, at[2], "/mapi/emsmdb/", user=user, client=client, agent=web.OUTLOOK, method="POST",
-        query=f"MailboxId={gathered.guid()}@{server.dns}", anchor=f"MailboxGuid~{gathered.guid()}",
-    )  # fmt: skip
+        gathered,
+        at[2],
+        "/mapi/emsmdb/",
+        user=user,
+        client=client,
+        agent=web.OUTLOOK,
+        method="POST",
+        query=f"MailboxId={gathered.guid()}@{server.dns}",
+        anchor=f"MailboxGuid~{gathered.guid()}",
+    )
     web.visit(
         gathered,
         at[3],
@@ -82,9 +108,15 @@ def _clients(gathered: Gathered, at: list[datetime], user: str) -> None:
         status=401,
     )
     web.visit(
-        gathered, at[4], "/autodiscover/autodiscover.xml", user=user, client=client, agent=web.OUTLOOK, method="POST",
+        gathered,
+        at[4],
+        "/autodiscover/autodiscover.xml",
+        user=user,
+        client=client,
+        agent=web.OUTLOOK,
+        method="POST",
         anchor=f"Smtp~{user}@{server.dns}",
-    )  # fmt: skip
+    )
     web.visit(
         gathered, at[5], "/EWS/Exchange.asmx", user=user, client=client, agent=web.OUTLOOK, method="POST"
     )
@@ -103,5 +135,11 @@ def _browser(gathered: Gathered, at: list[datetime], user: str, client: str) -> 
     web.visit(gathered, at[1], "/owa/auth.owa", client=client, method="POST", status=302)
     web.visit(gathered, at[2], "/owa/", user=user, client=client)
     web.visit(
-        gathered, at[3], "/owa/service.svc", user=user, client=client, method="POST", query="action=FindConversation&ID=-17",
-    )  # fmt: skip
+        gathered,
+        at[3],
+        "/owa/service.svc",
+        user=user,
+        client=client,
+        method="POST",
+        query="action=FindConversation&ID=-17",
+    )

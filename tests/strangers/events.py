@@ -92,9 +92,17 @@ APPLICATION_ERROR = event_kinds.classic("Application Error", 1000, level=2, task
 
 
 def process(
-    gathered: Gathered, when: datetime, image: str, line: str, parent: str, *, parent_line: str = "", user: str = "",
-    audited: bool = True, sysmon: bool = False,
-) -> None:  # fmt: skip
+    gathered: Gathered,
+    when: datetime,
+    image: str,
+    line: str,
+    parent: str,
+    *,
+    parent_line: str = "",
+    user: str = "",
+    audited: bool = True,
+    sysmon: bool = False,
+) -> None:
     """Log a process that began. `user` is an account of the domain; empty is SYSTEM."""
     server, dice = gathered.server, gathered.dice
     sid = f"{server.domain_sid}-1107" if user else LOCAL_SYSTEM
@@ -105,11 +113,24 @@ def process(
                 when,
                 event_kinds.AUDITED_PROCESS,
                 (
-                    sid, user or f"{server.name}$", server.netbios, 0x3E7, number, image, "%%1936", dice.randrange(800, 9000, 4),
-                    line, "S-1-0-0", "-", "-", 0, parent, "S-1-16-16384",
+                    sid,
+                    user or f"{server.name}$",
+                    server.netbios,
+                    0x3E7,
+                    number,
+                    image,
+                    "%%1936",
+                    dice.randrange(800, 9000, 4),
+                    line,
+                    "S-1-0-0",
+                    "-",
+                    "-",
+                    0,
+                    parent,
+                    "S-1-16-16384",
                 ),
             )
-        )  # fmt: skip
+        )
     if sysmon:
         account = f"{server.netbios}\\{user}" if user else "NT AUTHORITY\\SYSTEM"
         name = image.rsplit("\\", 1)[1]
@@ -120,13 +141,32 @@ def process(
                 when,
                 event_kinds.PROCESS,
                 (
-                    "-", moment, own, number, image, "10.0.14393.0 (rs1_release.160715-1616)", name, "Microsoft® Windows® Operating System",
-                    "Microsoft Corporation", name, line, "C:\\Windows\\system32\\", account, logon, 0x3E7, 0, "System",
-                    f"SHA256={dice.getrandbits(256):064X}", above, dice.randrange(800, 9000, 4), parent, parent_line or parent,
+                    "-",
+                    moment,
+                    own,
+                    number,
+                    image,
+                    "10.0.14393.0 (rs1_release.160715-1616)",
+                    name,
+                    "Microsoft® Windows® Operating System",
+                    "Microsoft Corporation",
+                    name,
+                    line,
+                    "C:\\Windows\\system32\\",
+                    account,
+                    logon,
+                    0x3E7,
+                    0,
+                    "System",
+                    f"SHA256={dice.getrandbits(256):064X}",
+                    above,
+                    dice.randrange(800, 9000, 4),
+                    parent,
+                    parent_line or parent,
                 ),
                 user=LOCAL_SYSTEM,
             )
-        )  # fmt: skip
+        )
 
 
 def logon(gathered: Gathered, when: datetime, user: str, kind: int, address: str = "-") -> None:
@@ -138,15 +178,36 @@ def logon(gathered: Gathered, when: datetime, user: str, kind: int, address: str
             when,
             event_kinds.LOGON,
             (
-                LOCAL_SYSTEM if service else "S-1-0-0", f"{server.name}$" if service else "-", server.netbios if service else "-",
-                0x3E7 if service else 0, LOCAL_SYSTEM if service else f"{server.domain_sid}-{1500 + sum(user.encode()) % 400}",
-                "SYSTEM" if service else user, "NT AUTHORITY" if service else server.netbios, gathered.dice.randrange(2**20, 2**28),
-                kind, "Advapi  " if service else "Kerberos", "Negotiate" if service else "Kerberos", "-", uuid.UUID(int=0), "-", "-", 0,
-                0x2F4 if service else 0, "C:\\Windows\\System32\\services.exe" if service else "-", address,
-                "-" if address == "-" else str(gathered.dice.randrange(49152, 65535)), "%%1833", "-", "-", "-", "%%1843", 0, "%%1842",
+                LOCAL_SYSTEM if service else "S-1-0-0",
+                f"{server.name}$" if service else "-",
+                server.netbios if service else "-",
+                0x3E7 if service else 0,
+                LOCAL_SYSTEM if service else f"{server.domain_sid}-{1500 + sum(user.encode()) % 400}",
+                "SYSTEM" if service else user,
+                "NT AUTHORITY" if service else server.netbios,
+                gathered.dice.randrange(2**20, 2**28),
+                kind,
+                "Advapi  " if service else "Kerberos",
+                "Negotiate" if service else "Kerberos",
+                "-",
+                uuid.UUID(int=0),
+                "-",
+                "-",
+                0,
+                0x2F4 if service else 0,
+                "C:\\Windows\\System32\\services.exe" if service else "-",
+                address,
+                "-" if address == "-" else str(gathered.dice.randrange(49152, 65535)),
+                "%%1833",
+                "-",
+                "-",
+                "-",
+                "%%1843",
+                0,
+                "%%1842",
             ),
         )
-    )  # fmt: skip
+    )
 
 
 def subject(gathered: Gathered, user: str = "") -> tuple[str, str, str, int]:
@@ -170,9 +231,21 @@ def cmdlet(
     server = gathered.server
     sid = f"{server.domain_sid}-1107"
     texts = (
-        name, parameters, f"{server.dns}/Users/{user}", sid, sid, "Remote-ManagementShell-Unknown", f"7344 {pool}", "", "23",
-        "00:00:00.1562500", f"View Entire Forest: 'True', Configuration Domain Controller: 'dc1.{server.dns}'", "", "", "",
-    )  # fmt: skip
+        name,
+        parameters,
+        f"{server.dns}/Users/{user}",
+        sid,
+        sid,
+        "Remote-ManagementShell-Unknown",
+        f"7344 {pool}",
+        "",
+        "23",
+        "00:00:00.1562500",
+        f"View Entire Forest: 'True', Configuration Domain Controller: 'dc1.{server.dns}'",
+        "",
+        "",
+        "",
+    )
     gathered.events[MANAGEMENT].append(Event(when, event_kinds.CMDLET, (texts, None), process=0, thread=0))
 
 
@@ -209,7 +282,8 @@ def quiet(
         host = (
             "Available",
             "None",
-            "\tNewEngineState=Available\r\n\tHostName=ConsoleHost\r\n\tHostApplication=powershell.exe -Command Get-ExchangeServerHealth",
+            "\tNewEngineState=Available\r\n\tHostName=ConsoleHost\r\n"
+            "\tHostApplication=powershell.exe -Command Get-ExchangeServerHealth",
         )
         gathered.events[CLASSIC_POWERSHELL].append(Event(at[6], event_kinds.ENGINE_STARTED, (host, None)))
         gathered.events[CLASSIC_POWERSHELL].append(
@@ -229,7 +303,8 @@ def quiet(
 def _processes(gathered: Gathered, when: datetime, *, audited: bool, sysmon: bool) -> None:
     windows = "C:\\Windows\\System32\\"
     worker = f"{windows}inetsrv\\w3wp.exe"
-    pool = f'{worker} -ap "MSExchangeOWAAppPool" -v "v4.0" -a \\\\.\\pipe\\iisipm2f7 -h "C:\\inetpub\\temp\\apppools\\MSExchangeOWAAppPool.config" -w "" -m 0'
+    pool = f'{worker} -ap "MSExchangeOWAAppPool" -v "v4.0" -a \\\\.\\pipe\\iisipm2f7 '
+    pool += '-h "C:\\inetpub\\temp\\apppools\\MSExchangeOWAAppPool.config" -w "" -m 0'
     compiler = "C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\csc.exe"
     began = (
         (f"{windows}svchost.exe", f"{windows}svchost.exe -k netsvcs", f"{windows}services.exe", ""),
@@ -243,8 +318,14 @@ def _processes(gathered: Gathered, when: datetime, *, audited: bool, sysmon: boo
     if when.hour == 3:
         began += (
             (worker, pool, f"{windows}svchost.exe", f"{windows}svchost.exe -k iissvcs"),
-            (compiler, f'"{compiler}" /noconfig /fullpaths @"C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\Temporary ASP.NET Files\\owa\\8e05b027\\e164d61b\\4kqz1ewd.cmdline"', worker, pool),
-        )  # fmt: skip
+            (
+                compiler,
+                f'"{compiler}" /noconfig /fullpaths @"C:\\Windows\\Microsoft.NET\\Framework64\\v4.0.30319\\'
+                'Temporary ASP.NET Files\\owa\\8e05b027\\e164d61b\\4kqz1ewd.cmdline"',
+                worker,
+                pool,
+            ),
+        )
     for number, (image, line, parent, above) in enumerate(began):
         process(
             gathered,

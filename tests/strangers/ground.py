@@ -69,7 +69,6 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
     iis: str = "10.0"
     fields: str = IIS_10
     zone: tuple[str, int] = ("W. Europe Standard Time", -60)
-    protocols: tuple[str, ...] = ("Autodiscover", "Eas", "Ecp", "Ews", "Mapi", "Owa", "PowerShell")
     hours_a_file: int = 24
 
     @property

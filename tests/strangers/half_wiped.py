@@ -10,9 +10,16 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import working
 
 SERVER = Server(
-    name="LND-EXM-3", netbios="THAMES", dns="thames.corp.example", address="192.0.2.33", seed=33, begins=at("02-26 00:00"),
-    ends=at("03-11 10:00"), builds=((at("01-01 00:00"), (15, 1, 2044, 4)),), zone=("GMT Standard Time", 0),
-)  # fmt: skip
+    name="LND-EXM-3",
+    netbios="THAMES",
+    dns="thames.corp.example",
+    address="192.0.2.33",
+    seed=33,
+    begins=at("02-26 00:00"),
+    ends=at("03-11 10:00"),
+    builds=((at("01-01 00:00"), (15, 1, 2044, 4)),),
+    zone=("GMT Standard Time", 0),
+)
 GONE_FROM, GONE_TO = at("03-02 00:00"), at("03-06 00:00")
 CLEARED = at("03-05 22:14:37")
 

@@ -38,11 +38,26 @@ def hives(gathered: Gathered, installed: datetime) -> None:
         "Control",
         keys=(
             key("ComputerName", keys=(key("ComputerName", text("ComputerName", server.name.upper())),)),
-            key("TimeZoneInformation", text("TimeZoneKeyName", server.zone[0]), dword("ActiveTimeBias", server.zone[1] % 2**32), dword("Bias", server.zone[1] % 2**32)),
-            key("Lsa", texts("Security Packages", '""'), texts("Authentication Packages", "msv1_0"), texts("Notification Packages", "rassfm", "scecli"), dword("LimitBlankPasswordUse", 1)),
-            key("SecurityProviders", text("SecurityProviders", "credssp.dll"), keys=(key("WDigest", dword("Debuglevel", 0)),)),
+            key(
+                "TimeZoneInformation",
+                text("TimeZoneKeyName", server.zone[0]),
+                dword("ActiveTimeBias", server.zone[1] % 2**32),
+                dword("Bias", server.zone[1] % 2**32),
+            ),
+            key(
+                "Lsa",
+                texts("Security Packages", '""'),
+                texts("Authentication Packages", "msv1_0"),
+                texts("Notification Packages", "rassfm", "scecli"),
+                dword("LimitBlankPasswordUse", 1),
+            ),
+            key(
+                "SecurityProviders",
+                text("SecurityProviders", "credssp.dll"),
+                keys=(key("WDigest", dword("Debuglevel", 0)),),
+            ),
         ),
-    )  # fmt: skip
+    )
     tcpip = key(
         "Tcpip",
         keys=(

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
 from typing import TypeVar
@@ -11,21 +11,23 @@ from tests.strangers.days import HEALTH
 from tests.strangers.ground import Gathered, Server
 from tests.strangers.web import stamp
 
-PROXY = (
-    "DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ClientRequestId,Protocol,UrlHost,UrlStem,"
-    "ProtocolAction,AuthenticationType,IsAuthenticated,AuthenticatedUser,Organization,AnchorMailbox,UserAgent,"
-    "ClientIpAddress,ServerHostName,HttpStatus,BackEndStatus,ErrorCode,Method,ProxyAction,TargetServer,"
-    "TargetServerVersion,RoutingType,RoutingHint,BackEndCookie,ServerLocatorHost,ServerLocatorLatency,RequestBytes,"
-    "ResponseBytes,TargetOutstandingRequests,AuthModulePerfContext,HttpPipelineLatency,"
-    "CalculateTargetBackEndLatency,GlsLatencyBreakup,TotalGlsLatency,AccountForestLatencyBreakup,"
-    "TotalAccountForestLatency,ResourceForestLatencyBreakup,TotalResourceForestLatency,ADLatency,"
-    "SharedCacheLatencyBreakup,TotalSharedCacheLatency,ActivityContextLifeTime,ModuleToHandlerSwitchingLatency,"
-    "ClientReqStreamLatency,BackendReqInitLatency,BackendReqStreamLatency,BackendProcessingLatency,"
-    "BackendRespInitLatency,BackendRespStreamLatency,ClientRespStreamLatency,KerberosAuthHeaderLatency,"
-    "HandlerCompletionLatency,RequestHandlerLatency,HandlerToModuleSwitchingLatency,ProxyTime,CoreLatency,"
-    "RoutingLatency,HttpProxyOverhead,TotalRequestTime,RouteRefresherLatency,UrlQuery,BackEndGenericInfo,GenericInfo,"
-    "GenericErrors,EdgeTraceId,DatabaseGuid,UserADObjectGuid,PartitionEndpointLookupLatency,RoutingStatus"
-).split(",")
+PROXY_NAMES = """
+DateTime RequestId MajorVersion MinorVersion BuildVersion RevisionVersion ClientRequestId Protocol UrlHost
+UrlStem ProtocolAction AuthenticationType IsAuthenticated AuthenticatedUser Organization AnchorMailbox
+UserAgent ClientIpAddress ServerHostName HttpStatus BackEndStatus ErrorCode Method ProxyAction TargetServer
+TargetServerVersion RoutingType RoutingHint BackEndCookie ServerLocatorHost ServerLocatorLatency
+RequestBytes ResponseBytes TargetOutstandingRequests AuthModulePerfContext HttpPipelineLatency
+CalculateTargetBackEndLatency GlsLatencyBreakup TotalGlsLatency AccountForestLatencyBreakup
+TotalAccountForestLatency ResourceForestLatencyBreakup TotalResourceForestLatency ADLatency
+SharedCacheLatencyBreakup TotalSharedCacheLatency ActivityContextLifeTime ModuleToHandlerSwitchingLatency
+ClientReqStreamLatency BackendReqInitLatency BackendReqStreamLatency BackendProcessingLatency
+BackendRespInitLatency BackendRespStreamLatency ClientRespStreamLatency KerberosAuthHeaderLatency
+HandlerCompletionLatency RequestHandlerLatency HandlerToModuleSwitchingLatency ProxyTime CoreLatency
+RoutingLatency HttpProxyOverhead TotalRequestTime RouteRefresherLatency UrlQuery BackEndGenericInfo
+GenericInfo GenericErrors EdgeTraceId DatabaseGuid UserADObjectGuid PartitionEndpointLookupLatency
+RoutingStatus
+"""
+PROXY = PROXY_NAMES.split()
 NEWER = {
     "UrlHost",
     "RoutingType",
@@ -37,27 +39,29 @@ NEWER = {
 }
 """Fields that Exchange 2013 does not have."""
 
-EWS = (
-    "DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,Ring,ClientRequestId,AuthenticationType,"
-    "IsAuthenticated,AuthenticatedUser,Organization,UserAgent,VersionInfo,ClientIpAddress,ServerHostName,FrontEndServer,"
-    "SoapAction,HttpStatus,RequestSize,ResponseSize,ErrorCode,ImpersonatedUser,ProxyAsUser,ActAsUser,Cookie,"
-    "CorrelationGuid,PrimaryOrProxyServer,TaskType,LocalMailboxCount,TotalRequestTime,GenericInfo,GenericErrors"
-).split(",")
+EWS_NAMES = """
+DateTime RequestId MajorVersion MinorVersion BuildVersion RevisionVersion Ring ClientRequestId
+AuthenticationType IsAuthenticated AuthenticatedUser Organization UserAgent VersionInfo ClientIpAddress
+ServerHostName FrontEndServer SoapAction HttpStatus RequestSize ResponseSize ErrorCode ImpersonatedUser
+ProxyAsUser ActAsUser Cookie CorrelationGuid PrimaryOrProxyServer TaskType LocalMailboxCount
+TotalRequestTime GenericInfo GenericErrors
+"""
+EWS = EWS_NAMES.split()
 OAB = ("DateTime", "RecordType", "TraceId", "OabGuid", "AddressListGuid", "Message")
 Row = TypeVar("Row")
 Files = Iterator[tuple[str, bytes, datetime]]
 
 
 def text_logs(gathered: Gathered, *, bare: bool = False) -> Files:
-    """Yield path, content and time of last change of every text log. `bare` heads HttpProxy files with the names alone."""
+    """Yield path, content and last change of every text log. `bare` begins HttpProxy files with the names alone."""
     yield from _iis(gathered)
     yield from _proxy(gathered, bare=bare)
     logging = f"{gathered.server.install}/Logging"
     kinds = {
-        "ECP/Server/ECPServer": ("ECP Server Log", "TimeStamp,ServerName,EventId,EventData".split(",")),
+        "ECP/Server/ECPServer": ("ECP Server Log", ["TimeStamp", "ServerName", "EventId", "EventData"]),
         "ECP/Activity/ECPActivity_7344_": (
             "ECP Activity Context Log",
-            "TimeStamp,ServerName,EventId,EventData".split(","),
+            ["TimeStamp", "ServerName", "EventId", "EventData"],
         ),
         "Ews/Ews_": ("EWS Logs", EWS),
         "OABGeneratorLog/OABGen": ("OAB Generator Log", OAB),
@@ -141,7 +145,8 @@ def panel(
         doubled = command.replace("'", "''")
         item = f"'S:CMD={doubled}'" if quoted == "item" else f"S:CMD='{doubled}'"
     data = (
-        f"S:TIME={gathered.dice.randrange(9, 900)};S:SID={gathered.guid()};{item};S:REQID=;S:URL={url};S:REFERRER=;S:EX=;"
+        f"S:TIME={gathered.dice.randrange(9, 900)};S:SID={gathered.guid()};{item};"
+        f"S:REQID=;S:URL={url};S:REFERRER=;S:EX=;"
         f"S:ACTID={gathered.guid()};S:RS=0;S:BLD={build};S:TNAME=<null>;S:TID=;S:USID={gathered.guid()};S:EDOID=;S:ACID="
     )
     gathered.text["ECP/Server/ECPServer"].append(
@@ -202,7 +207,10 @@ def book(gathered: Gathered, when: datetime, kind: str, message: str) -> None:
 def quiet(gathered: Gathered, begins: datetime | None = None) -> None:
     """Add what Exchange's own logs say every hour."""
     dice = gathered.server.dice("quiet")
-    ticks: Callable[[datetime], datetime] = lambda hour: hour + timedelta(seconds=dice.randrange(3599))  # noqa: E731
+
+    def ticks(hour: datetime) -> datetime:
+        return hour + timedelta(seconds=dice.randrange(3599))
+
     for hour in gathered.server.hours(begins):
         panel(
             gathered,

@@ -5,7 +5,8 @@ TASK = (
     '<Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">\r\n'
     "  <RegistrationInfo><Date>2021-03-05T03:00:00</Date><URI>\\VSPerfMon</URI></RegistrationInfo>\r\n"
     '  <Principals><Principal id="Author"><UserId>S-1-5-18</UserId></Principal></Principals>\r\n'
-    '  <Actions Context="Author"><Exec><Command>C:\\ProgramData\\VSPerfMon\\VSPerfMon.exe</Command></Exec></Actions>\r\n'
+    '  <Actions Context="Author"><Exec>'
+    "<Command>C:\\ProgramData\\VSPerfMon\\VSPerfMon.exe</Command></Exec></Actions>\r\n"
     "</Task>\r\n"
 ).encode("utf-16")
 MODULE = b"""<?xml version="1.0" encoding="UTF-8"?>
@@ -31,7 +32,8 @@ CABINET = (
     + b"security\0"
     + bytes(300)
 )
-REPORT_AT = "C/ProgramData/Microsoft/Windows/WER/ReportArchive/Critical_w3wp#MSExchangeEC_7d1be2c0_00000000_cab_1a2b/Report.wer"
+WER = "C/ProgramData/Microsoft/Windows/WER/ReportArchive"
+REPORT_AT = f"{WER}/Critical_w3wp#MSExchangeEC_7d1be2c0_00000000_cab_1a2b/Report.wer"
 REPORT = (
     "Version=1\r\nEventType=CLR20r3\r\nEventTime=132593851034000000\r\nReportType=2\r\nConsent=1\r\n"
     "Sig[0].Name=Problem Signature 01\r\nSig[0].Value=w3wp#MSExchangeECPAppPool\r\n"

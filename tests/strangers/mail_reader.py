@@ -8,12 +8,24 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import working
 
 SERVER = Server(
-    name="EXC-N02", netbios="HARBOR", dns="harbor.corp.example", address="192.0.2.40", seed=40, begins=at("02-25 00:00"),
-    ends=at("03-06 12:00"), builds=((at("01-01 00:00"), (15, 2, 721, 2)),), install="D/Exchange/V15", inetpub="E/inetpub",
-    fields=f"{IIS_10} X-Forwarded-For", zone=("Eastern Standard Time", 300),
-)  # fmt: skip
+    name="EXC-N02",
+    netbios="HARBOR",
+    dns="harbor.corp.example",
+    address="192.0.2.40",
+    seed=40,
+    begins=at("02-25 00:00"),
+    ends=at("03-06 12:00"),
+    builds=((at("01-01 00:00"), (15, 2, 721, 2)),),
+    install="D/Exchange/V15",
+    inetpub="E/inetpub",
+    fields=f"{IIS_10} X-Forwarded-For",
+    zone=("Eastern Standard Time", 300),
+)
 ACTOR = "203.0.113.144"
-AGENT = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/86.0.4240.75 Safari/537.36"
+AGENT = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/86.0.4240.75 Safari/537.36"
+)
 STEM = "/owa/auth/Current/themes/resources/logon.css"
 
 
@@ -23,13 +35,23 @@ def handed_in() -> HandIn:
         for number, action in enumerate(("FindFolder", "FindItem", "GetItem", "GetItem", "GetAttachment")):
             when = begun + timedelta(seconds=21 * number + night)
             web.forged(
-                gathered, when, STEM, "/EWS/Exchange.asmx?a=~1942062522;", client=ACTOR, agent=AGENT,
+                gathered,
+                when,
+                STEM,
+                "/EWS/Exchange.asmx?a=~1942062522;",
+                client=ACTOR,
+                agent=AGENT,
                 hint="X-AnonResource-Backend-Cookie",
-            )  # fmt: skip
+            )
             logs.ews(
-                gathered, when, action, user=SERVER.machine, client=SERVER.address, agent=AGENT,
+                gathered,
+                when,
+                action,
+                user=SERVER.machine,
+                client=SERVER.address,
+                agent=AGENT,
                 ActAsUser=f"tasker@{SERVER.dns}",
-            )  # fmt: skip
+            )
             gathered.plant(
                 "http_proxy",
                 f"POST {STEM}, AnchorMailbox ServerInfo~...:444/EWS/Exchange.asmx, HttpStatus 200",

@@ -1,4 +1,4 @@
-"""8: a shell among the product's pages, used by POSTs and deleted; the days of its writing have rolled off HttpProxy."""
+"""8: a shell among the product's pages, used by POSTs and deleted; HttpProxy does not reach back to its writing."""
 
 from datetime import timedelta
 
@@ -8,9 +8,16 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import working
 
 SERVER = Server(
-    name="HAM-EX-02", netbios="ELBE", dns="elbe.corp.example", address="192.0.2.182", seed=182, begins=at("02-24 00:00"),
-    ends=at("03-12 08:00"), builds=((at("01-01 00:00"), (15, 2, 659, 4)),), install="F/Program Files/Microsoft/Exchange Server/V15",
-)  # fmt: skip
+    name="HAM-EX-02",
+    netbios="ELBE",
+    dns="elbe.corp.example",
+    address="192.0.2.182",
+    seed=182,
+    begins=at("02-24 00:00"),
+    ends=at("03-12 08:00"),
+    builds=((at("01-01 00:00"), (15, 2, 659, 4)),),
+    install="F/Program Files/Microsoft/Exchange Server/V15",
+)
 ROLLED = at("03-06 00:00")
 ACTOR = "203.0.113.216"
 SHELL = "/owa/auth/OutlookDK.aspx"

@@ -12,12 +12,14 @@ def product(gathered: Gathered, installed: datetime) -> None:
     front = f"{gathered.server.install}/FrontEnd/HttpProxy"
     for name in (*OWA, *(("frowny",) if gathered.server.builds[0][1][1] else ("SvmFeedback",))):
         page = (
-            f'<%@ Page language="c#" AutoEventWireup="false" Inherits="Microsoft.Exchange.HttpProxy.{name[0].upper()}{name[1:]}" %>\r\n'
+            f'<%@ Page language="c#" AutoEventWireup="false" '
+            f'Inherits="Microsoft.Exchange.HttpProxy.{name[0].upper()}{name[1:]}" %>\r\n'
             f"<!DOCTYPE html>\r\n<html><head><title>Outlook</title></head><body class={name!r}></body></html>\r\n"
         )
         gathered.put(f"{front}/owa/auth/{name}.aspx", page.encode(), installed)
     gathered.put(f"{front}/owa/auth/GetIdToken.htm", b"<!DOCTYPE html>\r\n<html></html>\r\n", installed)
-    page = '<%@ Page Language="C#" AutoEventWireup="true" Inherits="Microsoft.Exchange.Management.ControlPanel.TimeoutLogout" %>\r\n'
+    timeout = "Microsoft.Exchange.Management.ControlPanel.TimeoutLogout"
+    page = f'<%@ Page Language="C#" AutoEventWireup="true" Inherits="{timeout}" %>\r\n'
     gathered.put(f"{front}/ecp/auth/TimeoutLogout.aspx", page.encode(), installed)
 
 
@@ -77,9 +79,10 @@ def address_book(server: Server, url: str, guid: str, written: datetime) -> byte
 
 def compiled(source: str, assembly: str) -> bytes:
     """What ASP.NET notes when it has compiled a page: the `.compiled` file that names its source."""
+    kind = source.strip("/").replace("/", "_").replace(".", "_").lower()
     return (
         '<?xml version="1.0" encoding="utf-8"?>\r\n'
         f'<preserve resultType="3" virtualPath="{source}" hash="fffffffffa11ce57" filehash="fffffca7a0ba5ebb" '
-        f'flags="110000" assembly="{assembly}" type="ASP.{source.strip("/").replace("/", "_").replace(".", "_").lower()}">\r\n'
+        f'flags="110000" assembly="{assembly}" type="ASP.{kind}">\r\n'
         f'    <filedeps>\r\n        <filedep name="{source}" />\r\n    </filedeps>\r\n</preserve>\r\n'
     ).encode("utf-8-sig")

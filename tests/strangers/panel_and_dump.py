@@ -8,22 +8,37 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import looked_for, working
 
 SERVER = Server(
-    name="SE-MSX-07", netbios="NORD", dns="nord.corp.example", address="192.0.2.17", seed=7, begins=at("02-28 00:00"),
-    ends=at("03-12 09:00"), builds=((at("01-01 00:00"), (15, 1, 2106, 2)), (at("03-08 20:00"), (15, 1, 2106, 13))),
-)  # fmt: skip
+    name="SE-MSX-07",
+    netbios="NORD",
+    dns="nord.corp.example",
+    address="192.0.2.17",
+    seed=7,
+    begins=at("02-28 00:00"),
+    ends=at("03-12 09:00"),
+    builds=((at("01-01 00:00"), (15, 1, 2106, 2)), (at("03-08 20:00"), (15, 1, 2106, 13))),
+)
 ACTOR, USER_OF_SHELL = "198.51.100.23", "198.51.100.71"
 SHELL = "/aspnet_client/tsq81kd.aspx"
 AGENT = "python-requests/2.25.1"
 WORKER = "C:\\Windows\\System32\\inetsrv\\w3wp.exe"
-POOL = f'c:\\windows\\system32\\inetsrv\\w3wp.exe -ap "DefaultAppPool" -v "v4.0" -l "webengine4.dll" -a \\\\.\\pipe\\iisipm91 -h "C:\\inetpub\\temp\\apppools\\DefaultAppPool.config" -w "" -m 0 -t 20'
+POOL = (
+    'c:\\windows\\system32\\inetsrv\\w3wp.exe -ap "DefaultAppPool" -v "v4.0" -l "webengine4.dll" '
+    "-a \\\\.\\pipe\\iisipm91 "
+    '-h "C:\\inetpub\\temp\\apppools\\DefaultAppPool.config" '
+    '-w "" -m 0 -t 20'
+)
 COMMANDS = (
     (0, "whoami", "whoami.exe", "whoami"),
-    (2, "net group \"Exchange Servers\" /domain", "net.exe", "net  group \"Exchange Servers\" /domain"),
+    (2, 'net group "Exchange Servers" /domain', "net.exe", 'net  group "Exchange Servers" /domain'),
     (5, "tasklist /svc", "tasklist.exe", "tasklist  /svc"),
-    (9, "rundll32 C:\\windows\\System32\\comsvcs.dll, MiniDump 728 C:\\inetpub\\wwwroot\\aspnet_client\\iis.gif full", "rundll32.exe",
-     "rundll32  C:\\windows\\System32\\comsvcs.dll, MiniDump 728 C:\\inetpub\\wwwroot\\aspnet_client\\iis.gif full"),
+    (
+        9,
+        "rundll32 C:\\windows\\System32\\comsvcs.dll, MiniDump 728 C:\\inetpub\\wwwroot\\aspnet_client\\iis.gif full",
+        "rundll32.exe",
+        "rundll32  C:\\windows\\System32\\comsvcs.dll, MiniDump 728 C:\\inetpub\\wwwroot\\aspnet_client\\iis.gif full",
+    ),
     (31, "del /f /q iis.gif", "", ""),
-)  # fmt: skip
+)
 
 
 def handed_in() -> HandIn:

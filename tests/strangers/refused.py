@@ -8,10 +8,17 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import looked_for, working
 
 SERVER = Server(
-    name="CBX-11", netbios="PRAIRIE", dns="prairie.corp.example", address="192.0.2.91", seed=91, begins=at("02-26 00:00"),
-    ends=at("03-09 15:00"), builds=((at("01-01 00:00"), (15, 2, 792, 3)), (at("03-04 05:00"), (15, 2, 792, 10))),
-    fields=IIS_ALL, zone=("Central Standard Time", 360),
-)  # fmt: skip
+    name="CBX-11",
+    netbios="PRAIRIE",
+    dns="prairie.corp.example",
+    address="192.0.2.91",
+    seed=91,
+    begins=at("02-26 00:00"),
+    ends=at("03-09 15:00"),
+    builds=((at("01-01 00:00"), (15, 2, 792, 3)), (at("03-04 05:00"), (15, 2, 792, 10))),
+    fields=IIS_ALL,
+    zone=("Central Standard Time", 360),
+)
 ACTOR = "198.51.100.205"
 REPORT = """Version=1
 EventType=CLR20r3
@@ -32,8 +39,13 @@ def handed_in() -> HandIn:
     begun = at("03-05 08:31:04")
     for attempt in range(3):
         chain.into_the_panel(
-            gathered, begun + timedelta(seconds=60 * attempt), client=ACTOR, stem="/ecp/y.js", agent="python-requests/2.25.1", status=500,
-        )  # fmt: skip
+            gathered,
+            begun + timedelta(seconds=60 * attempt),
+            client=ACTOR,
+            stem="/ecp/y.js",
+            agent="python-requests/2.25.1",
+            status=500,
+        )
     when = begun + timedelta(seconds=62)
     folder = f"{SERVER.windows[0]}/ProgramData/Microsoft/Windows/WER/ReportArchive"
     path = f"{folder}/Critical_w3wp#MSExchangeEC_7d1be2c0de9c1b0f_00000000_cab_1a2b/Report.wer"

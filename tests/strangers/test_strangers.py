@@ -1,5 +1,6 @@
 """What a triage concludes of servers whose evidence was written without knowledge of the rules."""
 
+import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -50,14 +51,19 @@ def triaged(stranger: HandIn, folder: Path) -> HostRow:
     return host
 
 
+@pytest.fixture(scope="module")
+def concluded(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], HostRow]:
+    """What is concluded of a stranger; each is triaged once."""
+    return functools.cache(lambda name: triaged(STRANGERS[name](), tmp_path_factory.mktemp("stranger")))
+
+
 @pytest.mark.parametrize("name", STRANGERS)
-def test_the_verdict_is_what_the_evidence_says(name: str, tmp_path: Path) -> None:
-    stranger = STRANGERS[name]()
-    verdict = triaged(stranger, tmp_path).verdict
-    assert (verdict.outcome, verdict.grade) == (stranger.truth.outcome, stranger.truth.grade), verdict.because
+def test_the_verdict_is_what_the_evidence_says(name: str, concluded: Callable[[str], HostRow]) -> None:
+    verdict, truth = concluded(name).verdict, STRANGERS[name]().truth
+    assert (verdict.outcome, verdict.grade) == (truth.outcome, truth.grade), verdict.because
 
 
 @pytest.mark.parametrize("name", CLEAN)
-def test_a_clean_server_has_no_finding_above_low(name: str, tmp_path: Path) -> None:
-    host = triaged(STRANGERS[name](), tmp_path)
-    assert [(one.level, one.title, one.count) for one in host.findings if one.level not in QUIET] == []
+def test_a_clean_server_has_no_finding_above_low(name: str, concluded: Callable[[str], HostRow]) -> None:
+    findings = concluded(name).findings
+    assert [(one.level, one.title, one.count) for one in findings if one.level not in QUIET] == []

