@@ -14,7 +14,7 @@ from postvakt.estate.binxml import GUID, HEX32, STRING, UINT32
 from postvakt.estate.event_kinds import named
 from postvakt.estate.evtx_writer import Event
 from postvakt.estate.regf_writer import Key, Value, regf
-from tests.strangers import events, lone_files, web
+from tests.strangers import events, logs, lone_files, web
 from tests.strangers.ground import Gathered, HandIn, Server, at
 from tests.strangers.rendering import hand_in
 from tests.strangers.working import working
