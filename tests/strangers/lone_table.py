@@ -64,7 +64,7 @@ LONE: dict[str, Lone] = {
         plant=without("iis"), outcomes=UNKNOWN, blind_until=GONE_TO, says="2.3.5, 2.3.10"
     ),
     "mail-read-by-the-machine-in-ews-alone": Lone(
-        plant=mail_read_by_the_machine, outcomes=NOT_CLEAR, says="2.5 Ews, 2.6"
+        plant=mail_read_by_the_machine, outcomes=ANY, seen=True, says="2.5 Ews, 2.6"
     ),
     "anchor-without-port": Lone(plant=anchor_without_port, outcomes=COMPROMISED, says="2.2"),
     "powershell-without-command-line": Lone(
