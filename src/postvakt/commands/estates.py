@@ -14,7 +14,8 @@ LABEL = "README.txt"
 TOLD = (
     "Everything in this folder is synthetic: `postvakt estate` wrote it. No server, person or attack in it is real;\n"
     "addresses and names are those that are set aside for documentation.\n"
-    f"{EVIDENCE}/ is to be handed in; {TRUTH} says what was done to each server and what a verdict should say.\n"
+    f"{EVIDENCE}/ is to be handed in; {TRUTH} says what was done to each server, what a verdict should say,\n"
+    "where each trace of it lies, and which traces are missing and why.\n"
 )
 WARNING = (
     "The hand-ins hold the text of a web shell, as attacked servers do: a virus scanner may take files away. "
@@ -35,13 +36,14 @@ def write(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[str]:
 def write_into(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[str]:
     """Write an estate into a folder that may hold other things. Raises EvidenceError where it cannot."""
     servers = estate.plan(hosts, seed, days)
+    truths: list[estate.Truth] = []
     try:
         output.mkdir(parents=True, exist_ok=True)
         (output / LABEL).write_text(TOLD, encoding="utf-8")
         for server in servers:
-            path = estate.write(server, output / EVIDENCE)
+            path, truth = estate.write_traced(server, output / EVIDENCE)
+            truths.append(truth)
             yield f"{path}  {_size(path) / 1024 / 1024:.1f} MiB  {server.name}"
-        truths = [estate.truth(server) for server in servers]
         (output / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(truths), indent=1) + b"\n")
     except OSError as why:
         raise EvidenceError(f"{why.filename or output}: cannot be written: {why.strerror}") from why

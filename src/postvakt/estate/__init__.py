@@ -1,6 +1,7 @@
 """Labelled synthetic servers in real file formats; only `estate`, `demo` and tests use them."""
 
-from postvakt.estate.plans import ServerPlan, Truth, plan, truth
-from postvakt.estate.servers import write
+from postvakt.estate.plans import ServerPlan, plan
+from postvakt.estate.servers import write, write_traced
+from postvakt.estate.truths import Truth, truth
 
-__all__ = ["ServerPlan", "Truth", "plan", "truth", "write"]
+__all__ = ["ServerPlan", "Truth", "plan", "truth", "write", "write_traced"]

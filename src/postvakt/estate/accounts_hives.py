@@ -4,6 +4,7 @@ import struct
 
 from postvakt.estate.binxml import sid
 from postvakt.estate.filetime import filetime
+from postvakt.estate.machines import Language
 from postvakt.estate.people import DOMAIN_SID, MACHINE_SID, NETBIOS
 from postvakt.estate.plans import INSTALLED_AT
 from postvakt.estate.regf_writer import BINARY, NONE, Value, binary
@@ -11,25 +12,33 @@ from postvakt.estate.registry_tree import Tree
 
 ACCOUNTS = "SAM\\Domains\\Account\\Users"
 GROUPS = "SAM\\Domains\\Builtin\\Aliases"
-USERS = (("Administrator", 500, 0x0210), ("Guest", 501, 0x0215), ("DefaultAccount", 503, 0x0215))
-"""Name, identifier and control bits (0x0001: disabled) of the local accounts."""
-
-ALIASES = (
-    ("Administrators", 544, (f"{MACHINE_SID}-500", f"{DOMAIN_SID}-512")),
-    ("Remote Desktop Users", 555, ()),
-)
-"""Name, identifier and members of the local groups."""
-
 GROUP_HEADER = 0x34
 
 
-def sam() -> Tree:
+def users(words: Language) -> tuple[tuple[str, int, int], ...]:
+    """Return name, identifier and control bits (0x0001: disabled) of the local accounts."""
+    return (
+        (words.administrator, 500, 0x0210),
+        (words.guest, 501, 0x0215),
+        (words.default_account, 503, 0x0215),
+    )
+
+
+def aliases(words: Language) -> tuple[tuple[str, int, tuple[str, ...]], ...]:
+    """Return name, identifier and members of the local groups."""
+    return (
+        (words.administrators, 544, (f"{MACHINE_SID}-500", f"{DOMAIN_SID}-512")),
+        (words.remote_desktop_users, 555, ()),
+    )
+
+
+def sam(words: Language) -> Tree:
     """Return the account database. Where password hashes would stand there is nothing."""
     tree = Tree(INSTALLED_AT)
-    for name, number, bits in USERS:
+    for name, number, bits in users(words):
         tree.add(f"{ACCOUNTS}\\{number:08X}", binary("F", _account(number, bits)), binary("V", _named(name)))
         tree.add(f"{ACCOUNTS}\\Names\\{name}", Value("", number, b""))
-    for name, number, members in ALIASES:
+    for name, number, members in aliases(words):
         tree.add(f"{GROUPS}\\{number:08X}", binary("C", _group(name, number, members)))
         tree.add(f"{GROUPS}\\Names\\{name}", Value("", number, b""))
     return tree

@@ -27,6 +27,7 @@ AUDIT_SUCCESS = 0x8020000000000000
 SYSMON_GUID = uuid.UUID("5770385f-c22a-43e0-bf4c-06f5698ffbd9")
 DEFENDER_GUID = uuid.UUID("11cd958a-c507-4ef3-b3f2-5fd9dfbd2c78")
 SERVICES_GUID = uuid.UUID("555908d1-a6d7-4695-8e1e-26931d2012f4")
+UPDATES_GUID = uuid.UUID("945a8954-c147-4acd-923f-40c45405a658")
 EVENTLOG_GUID = uuid.UUID("fc65ddd8-d6ef-4962-83d5-6e5cfe9ce148")
 EVENTLOG_NAMESPACE = "http://manifests.microsoft.com/win/2004/08/windows/eventlog"
 CLASSIC_KEYWORD = 0x80000000000000
@@ -137,6 +138,23 @@ PRIVILEGES = named(
     task=12548,
     keywords=AUDIT_SUCCESS,
 )
+EXPLICIT_LOGON = named(
+    AUDITING,
+    AUDITING_GUID,
+    4648,
+    [
+        *SUBJECT,
+        ("LogonGuid", GUID),
+        *_texts("TargetUserName TargetDomainName"),
+        ("TargetLogonGuid", GUID),
+        *_texts("TargetServerName TargetInfo"),
+        ("ProcessId", HEX64),
+        *_texts("ProcessName IpAddress IpPort"),
+    ],
+    level=0,
+    task=12544,
+    keywords=AUDIT_SUCCESS,
+)
 AUDITED_PROCESS = named(
     AUDITING,
     AUDITING_GUID,
@@ -219,10 +237,30 @@ SERVICE_STATE = named(
     keywords=0x8080000000000000,
     qualifiers=16384,
 )
+SERVICE_INSTALLED = named(
+    "Service Control Manager",
+    SERVICES_GUID,
+    7045,
+    _texts("ServiceName ImagePath ServiceType StartType AccountName"),
+    keywords=0x8080000000000000,
+    qualifiers=16384,
+)
+UPDATE_INSTALLED = named(
+    "Microsoft-Windows-WindowsUpdateClient",
+    UPDATES_GUID,
+    19,
+    [("updateTitle", STRING), ("updateGuid", GUID), ("updateRevisionNumber", UINT32), ("serviceGuid", GUID)],
+    version=1,
+    task=1,
+    opcode=13,
+    keywords=0x8000000000000018,
+)
 UPTIME = classic("EventLog", 6013, qualifiers=32768)
 
 CMDLET = classic("MSExchange CmdletLogs", 1, task=1, qualifiers=16388)
 TOPOLOGY = classic("MSExchange ADAccess", 2080, task=3, qualifiers=16388)
+UM_FAILED = classic("MSExchange Unified Messaging", 1082, level=2, task=6, qualifiers=49156)
+BACKED_UP = classic("ESE", 224, task=3)
 SHADOW_COPIES_IDLE = classic("VSS", 8224)
 ENGINE_STARTED = classic("PowerShell", 400, task=4)
 ENGINE_STOPPED = classic("PowerShell", 403, task=4)

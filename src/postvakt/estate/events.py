@@ -7,18 +7,20 @@ import msgspec
 
 from postvakt.estate import exchange_log, quiet_logs, security_log, sysmon_log
 from postvakt.estate.evtx_writer import Event, Log, evtx
-from postvakt.estate.placed import Placed
+from postvakt.estate.placed import Made, Placed
 from postvakt.estate.plans import ACQUIRED, ServerPlan
+from postvakt.estate.traces import Absent
 
 FOLDER = "C/Windows/System32/winevt/Logs"
+DEFENDER = "Microsoft-Windows-Windows Defender/Operational"
 
 
 class Channel(msgspec.Struct, frozen=True):
-    """One log. `wiped`: an attacker who cleans up clears it."""
+    """One log. `busy`: it rolls over early, and an attacker who cleans up clears it."""
 
     name: str
     events: Callable[[ServerPlan, list[datetime]], Iterator[Event]]
-    wiped: bool = False
+    busy: bool = False
 
     @property
     def file_name(self) -> str:
@@ -27,25 +29,35 @@ class Channel(msgspec.Struct, frozen=True):
 
 CHANNELS = (
     Channel("Application", quiet_logs.application),
-    Channel("MSExchange Management", exchange_log.events, wiped=True),
-    Channel("Microsoft-Windows-Sysmon/Operational", sysmon_log.events, wiped=True),
-    Channel("Microsoft-Windows-Windows Defender/Operational", quiet_logs.defender),
-    Channel("Security", security_log.events, wiped=True),
+    Channel("MSExchange Management", exchange_log.events, busy=True),
+    Channel("Microsoft-Windows-Sysmon/Operational", sysmon_log.events, busy=True),
+    Channel(DEFENDER, quiet_logs.defender),
+    Channel("Security", security_log.events, busy=True),
     Channel("System", quiet_logs.system),
     Channel("Windows PowerShell", quiet_logs.powershell),
 )
 
 
-def event_logs(server: ServerPlan) -> Iterator[Placed]:
+def event_logs(server: ServerPlan) -> Iterator[Made]:
     """Yield every event log of a server, as a collector copies it from the running machine."""
     for channel in CHANNELS:
-        kept = server.wiped if channel.wiped and server.wiped is not None else server.begins
-        hours = _hours(kept)
-        told = channel.events(server, hours)
-        events = sorted((e for e in told if kept <= e.time < ACQUIRED), key=lambda event: event.time)
-        first = server.random(f"records {channel.name}").randrange(2_000, 90_000)
-        log = Log(channel=channel.name, computer=server.fqdn, first=first)
-        yield Placed(f"{FOLDER}/{channel.file_name}", evtx(log, events), ACQUIRED)
+        if channel.name != DEFENDER or server.machine.release.defender:
+            yield from _log(server, channel)
+
+
+def _log(server: ServerPlan, channel: Channel) -> Iterator[Made]:
+    begins = server.kept if channel.busy else server.begins
+    events: list[Event] = []
+    for event in channel.events(server, _hours(begins)):
+        if begins <= event.time < ACQUIRED:
+            events.append(event)
+        elif event.trace is not None:
+            yield Absent(event.trace, server.lost_by)
+    events.sort(key=lambda event: event.time)
+    first = server.random(f"records {channel.name}").randrange(2_000, 90_000)
+    log = Log(channel=channel.name, computer=server.fqdn, first=first)
+    traces = tuple(event.trace for event in events if event.trace is not None)
+    yield Placed(f"{FOLDER}/{channel.file_name}", evtx(log, events), ACQUIRED, traces)
 
 
 def _hours(since: datetime) -> list[datetime]:

@@ -16,6 +16,7 @@ import msgspec
 from postvakt.estate import binxml
 from postvakt.estate.binxml import Element, Names, Slot
 from postvakt.estate.filetime import filetime
+from postvakt.estate.traces import Trace
 
 FILE_HEADER = 4096
 CHUNK = 65536
@@ -46,7 +47,8 @@ class Kind(msgspec.Struct, frozen=True, kw_only=True, eq=False):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One event. `values` fill the slots of its kind's payload in order; None leaves a slot empty."""
+    """One event. `values` fill the slots of its kind's payload in order; None leaves a slot empty. `trace` is the
+    trace of an attack that it is; the file does not tell it."""
 
     time: datetime
     kind: Kind
@@ -54,6 +56,7 @@ class Event(msgspec.Struct, frozen=True):
     process: int = 4
     thread: int = 8
     user: str | None = None
+    trace: Trace | None = None
 
 
 class Log(msgspec.Struct, frozen=True, kw_only=True):

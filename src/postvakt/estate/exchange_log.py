@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from postvakt.estate import attack, event_kinds
+from postvakt.estate import attack, event_kinds, operators
 from postvakt.estate.evtx_writer import Event
-from postvakt.estate.people import ADMINISTRATOR, HEALTH_MAILBOX, Account
+from postvakt.estate.people import HEALTH_MAILBOX, OPERATOR, Account, administrator
 from postvakt.estate.plans import DOMAIN, ServerPlan
+from postvakt.estate.traces import Trace
 
 PROBED = (
     ("Get-Mailbox", '-Identity "{mailbox}"'),
@@ -17,6 +18,7 @@ PROBED = (
 """What the health mailboxes ask, with its parameters."""
 
 CMDLETS_AN_HOUR = 2
+PANEL_POOL, SHELL_POOL = "MSExchangeECPAppPool", "MSExchangePowerShellAppPool"
 
 
 def events(server: ServerPlan, hours: list[datetime]) -> Iterator[Event]:
@@ -27,12 +29,19 @@ def events(server: ServerPlan, hours: list[datetime]) -> Iterator[Event]:
             name, parameters = dice.choice(PROBED)
             told = parameters.format(mailbox=f"{HEALTH_MAILBOX.name}@{DOMAIN}", server=server.name)
             instant = hour + timedelta(seconds=dice.randrange(0, 3600))
-            yield _cmdlet(instant, name, told, HEALTH_MAILBOX, "MSExchangePowerShellAppPool")
-    for minute, name, parameters in attack.cmdlets(server):
-        yield _cmdlet(server.at(minute), name, parameters, ADMINISTRATOR, "MSExchangeECPAppPool")
+            yield _cmdlet(instant, name, told, HEALTH_MAILBOX, SHELL_POOL)
+    for one in operators.cmdlets(server):
+        pool = SHELL_POOL if one.panel is None else PANEL_POOL
+        yield _cmdlet(one.time, one.cmdlet, one.parameters, OPERATOR, pool)
+    for deed in attack.cmdlets(server):
+        yield _cmdlet(
+            deed.time, deed.cmdlet, deed.parameters, administrator(server), PANEL_POOL, deed.trace("event")
+        )
 
 
-def _cmdlet(instant: datetime, name: str, parameters: str, account: Account, pool: str) -> Event:
+def _cmdlet(
+    instant: datetime, name: str, parameters: str, account: Account, pool: str, trace: Trace | None = None
+) -> Event:
     texts = (
         name,
         parameters,
@@ -49,4 +58,4 @@ def _cmdlet(instant: datetime, name: str, parameters: str, account: Account, poo
         "",
         "",
     )
-    return Event(instant, event_kinds.CMDLET, (texts, None), process=0, thread=0)
+    return Event(instant, event_kinds.CMDLET, (texts, None), process=0, thread=0, trace=trace)

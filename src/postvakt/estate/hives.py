@@ -1,11 +1,15 @@
 """Registry hives of a synthetic Exchange server: small, with the keys that tell who it is and what runs on it."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
+from postvakt.estate import intruder, operators
 from postvakt.estate.accounts_hives import sam, security
+from postvakt.estate.deeds import Deed
 from postvakt.estate.filetime import filetime
+from postvakt.estate.machines import Language, windows_path
 from postvakt.estate.placed import Placed
 from postvakt.estate.plans import ACQUIRED, DOMAIN, INSTALLED_AT, ServerPlan
 from postvakt.estate.regf_log import unsaved
@@ -13,48 +17,63 @@ from postvakt.estate.regf_writer import EXPAND_SZ, Value, binary, dword, qword, 
 from postvakt.estate.registry_tree import Tree
 
 CONFIG = "C/Windows/System32/config"
-PROFILE = "C/Users/Administrator"
-EXCHANGE_BIN = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\Bin\\"
 SAVED_AT = ACQUIRED - timedelta(minutes=41)
-PATCH = "KB5000871"
 SHARED, OWN = 0x20, 0x10
 """Types of a service: in a program shared with others, in one of its own."""
 
+EULA = "Software\\Sysinternals\\PsExec"
+
+
+class Service(NamedTuple):
+    """A service that matters, as the registry tells it."""
+
+    key: str
+    name: str
+    program: str
+    kind: int
+    only: str = ""
+    """The years of Exchange that have it; empty where all have."""
+
+
 SERVICES = (
-    ("EventLog", "Windows Event Log", "%SystemRoot%\\System32\\svchost.exe -k LocalServiceNetworkRestricted", SHARED),
-    ("LanmanServer", "Server", "%SystemRoot%\\system32\\svchost.exe -k netsvcs", SHARED),
-    ("MSExchangeFrontEndTransport", "Microsoft Exchange Frontend Transport",
-     f'"{EXCHANGE_BIN}MSExchangeFrontendTransport.exe"', OWN),
-    ("MSExchangeHM", "Microsoft Exchange Health Manager", f'"{EXCHANGE_BIN}MSExchangeHMHost.exe"', OWN),
-    ("MSExchangeIS", "Microsoft Exchange Information Store",
-     f'"{EXCHANGE_BIN}Microsoft.Exchange.Store.Service.exe"', OWN),
-    ("MSExchangeTransport", "Microsoft Exchange Transport", f'"{EXCHANGE_BIN}MSExchangeTransport.exe"', OWN),
-    ("MSExchangeUM", "Microsoft Exchange Unified Messaging", f'"{EXCHANGE_BIN}umservice.exe"', OWN),
-    ("Sysmon64", "Sysmon64", "C:\\Windows\\Sysmon64.exe", OWN),
-    ("W3SVC", "World Wide Web Publishing Service", "%windir%\\system32\\svchost.exe -k iissvcs", SHARED),
-    ("WinDefend", "Windows Defender Service", '"%ProgramFiles%\\Windows Defender\\MsMpEng.exe"', OWN),
+    Service("EventLog", "Windows Event Log",
+            "%SystemRoot%\\System32\\svchost.exe -k LocalServiceNetworkRestricted", SHARED),
+    Service("LanmanServer", "Server", "%SystemRoot%\\system32\\svchost.exe -k netsvcs", SHARED),
+    Service("MSExchangeFrontEndTransport", "Microsoft Exchange Frontend Transport",
+            '"{bin}MSExchangeFrontendTransport.exe"', OWN, "2013 2016 2019"),
+    Service("MSExchangeHM", "Microsoft Exchange Health Manager", '"{bin}MSExchangeHMHost.exe"', OWN, "2013 2016 2019"),
+    Service("MSExchangeIS", "Microsoft Exchange Information Store",
+            '"{bin}Microsoft.Exchange.Store.Service.exe"', OWN),
+    Service("MSExchangeTransport", "Microsoft Exchange Transport", '"{bin}MSExchangeTransport.exe"', OWN),
+    Service("MSExchangeUM", "Microsoft Exchange Unified Messaging", '"{bin}umservice.exe"', OWN, "2010 2013 2016"),
+    Service("Sysmon64", "Sysmon64", "C:\\Windows\\Sysmon64.exe", OWN),
+    Service("W3SVC", "World Wide Web Publishing Service", "%windir%\\system32\\svchost.exe -k iissvcs", SHARED),
+    Service("WinDefend", "Windows Defender Service",
+            '"%ProgramFiles%\\Windows Defender\\MsMpEng.exe"', OWN, "2016 2019"),
 )  # fmt: skip
-"""Key, name, program and type of the services that matter."""
 
 
 def hives(server: ServerPlan) -> Iterator[Placed]:
     """Yield the hives. SYSTEM lies as on a running server: its last change stands in LOG1 alone."""
     saved, current = (_regf(_system(server, seen), "SYSTEM") for seen in (SAVED_AT, ACQUIRED))
     primary, log = unsaved(saved, current)
-    yield Placed(f"{CONFIG}/SYSTEM", primary, SAVED_AT)
+    services = tuple(deed.trace("registry_value") for deed in intruder.service_installed(server))
+    yield Placed(f"{CONFIG}/SYSTEM", primary, SAVED_AT, services)
     yield Placed(f"{CONFIG}/SYSTEM.LOG1", log, ACQUIRED)
     yield Placed(f"{CONFIG}/SOFTWARE", _regf(_software(server), "SOFTWARE"), SAVED_AT)
-    yield Placed(f"{CONFIG}/SAM", _regf(sam(), "SAM"), SAVED_AT)
+    yield Placed(f"{CONFIG}/SAM", _regf(sam(server.machine.language), "SAM"), SAVED_AT)
     yield Placed(f"{CONFIG}/SECURITY", _regf(security(), "SECURITY"), SAVED_AT)
+    accepted = tuple(intruder.licence_accepted(server))
     yield Placed(
         f"{CONFIG}/DEFAULT",
-        _regf(_person("C:\\Windows\\system32\\config\\systemprofile"), "DEFAULT"),
+        _regf(_person(server, "C:\\Windows\\system32\\config\\systemprofile", accepted), "DEFAULT"),
         SAVED_AT,
+        tuple(deed.trace("registry_value") for deed in accepted),
     )
-    person = regf(
-        _person("C:\\Users\\Administrator").root, file_name="\\??\\C:\\Users\\Administrator\\ntuser.dat"
-    )
-    yield Placed(f"{PROFILE}/NTUSER.DAT", person, SAVED_AT)
+    profile = server.machine.profile
+    home = windows_path(profile)
+    person = regf(_person(server, home).root, file_name=f"\\??\\{home}\\ntuser.dat")
+    yield Placed(f"{profile}/NTUSER.DAT", person, SAVED_AT)
 
 
 def _regf(tree: Tree, name: str) -> bytes:
@@ -69,21 +88,23 @@ def _system(server: ServerPlan, seen: datetime) -> Tree:
         "Select", dword("Current", 1), dword("Default", 1), dword("Failed", 0), dword("LastKnownGood", 1)
     )
     tree.add(f"{control}\\ComputerName\\ComputerName", text("ComputerName", server.name))
-    tree.add(f"{control}\\TimeZoneInformation", *_zone())
+    tree.add(f"{control}\\TimeZoneInformation", *_zone(server.machine.language))
     tree.add(f"{control}\\ProductOptions", text("ProductType", "ServerNT"))
     tree.add(f"{control}\\Lsa", texts("Security Packages", '""'), dword("LimitBlankPasswordUse", 1))
     stopped = server.patched or INSTALLED_AT
     shutdown = binary("ShutdownTime", struct.pack("<Q", filetime(stopped)))
     tree.add(f"{control}\\Windows", shutdown, written=stopped)
-    for key, name, program, kind in SERVICES:
-        tree.add(
-            f"{services}\\{key}",
-            text("DisplayName", name),
-            text("ImagePath", program, EXPAND_SZ),
-            text("ObjectName", "LocalSystem"),
-            dword("Start", 2),
-            dword("Type", kind),
-        )
+    for service in SERVICES:
+        if not service.only or str(server.machine.release.year) in service.only:
+            program = service.program.format(bin=server.machine.install_path + "Bin\\")
+            tree.add(f"{services}\\{service.key}", *_service(service.name, program, service.kind))
+    for installed in operators.services_installed(server):
+        name, program = operators.BACKUP
+        key = f"{services}\\ExampleBackup"
+        tree.add(key, *_service(name, program, OWN), written=installed)
+    for deed in intruder.service_installed(server):
+        key = f"{services}\\{intruder.SERVICE}"
+        tree.add(key, *_service(intruder.SERVICE, intruder.ENCRYPTOR, OWN), written=deed.time)
     tree.add(
         f"{services}\\Tcpip\\Parameters",
         text("Hostname", server.name.lower()),
@@ -100,11 +121,21 @@ def _system(server: ServerPlan, seen: datetime) -> Tree:
     return tree
 
 
-def _zone() -> tuple[Value, ...]:
-    """The zone of Western Europe: daylight saving from the last Sunday of March to the last of October."""
+def _service(name: str, program: str, kind: int) -> tuple[Value, ...]:
     return (
-        dword("ActiveTimeBias", -60 % 2**32),
-        dword("Bias", -60 % 2**32),
+        text("DisplayName", name),
+        text("ImagePath", program, EXPAND_SZ),
+        text("ObjectName", "LocalSystem"),
+        dword("Start", 2),
+        dword("Type", kind),
+    )
+
+
+def _zone(words: Language) -> tuple[Value, ...]:
+    """A zone of Europe in winter: daylight saving from the last Sunday of March to the last of October."""
+    return (
+        dword("ActiveTimeBias", words.bias % 2**32),
+        dword("Bias", words.bias % 2**32),
         dword("DaylightBias", -60 % 2**32),
         text("DaylightName", "@tzres.dll,-321"),
         binary("DaylightStart", struct.pack("<8H", 0, 3, 5, 2, 0, 0, 0, 0)),
@@ -112,21 +143,23 @@ def _zone() -> tuple[Value, ...]:
         dword("StandardBias", 0),
         text("StandardName", "@tzres.dll,-322"),
         binary("StandardStart", struct.pack("<8H", 0, 10, 5, 3, 0, 0, 0, 0)),
-        text("TimeZoneKeyName", "W. Europe Standard Time"),
+        text("TimeZoneKeyName", words.zone),
     )
 
 
 def _software(server: ServerPlan) -> Tree:
     tree = Tree(INSTALLED_AT)
+    release = server.machine.release
+    major, minor, number = release.windows_version.split(".")
     tree.add(
         "Microsoft\\Windows NT\\CurrentVersion",
-        text("ProductName", "Windows Server 2016 Standard"),
+        text("ProductName", release.windows),
         text("EditionID", "ServerStandard"),
         text("InstallationType", "Server"),
-        text("CurrentVersion", "6.3"),
-        text("CurrentBuild", "14393"),
-        text("CurrentBuildNumber", "14393"),
-        text("ReleaseId", "1607"),
+        text("CurrentVersion", "6.3" if major == "10" else f"{major}.{minor}"),
+        text("CurrentBuild", number),
+        text("CurrentBuildNumber", number),
+        *((text("ReleaseId", release.windows_release),) if release.windows_release else ()),
         dword("UBR", 3930),
         dword("InstallDate", int(INSTALLED_AT.timestamp())),
         text("SystemRoot", "C:\\Windows"),
@@ -141,50 +174,60 @@ def _software(server: ServerPlan) -> Tree:
     )
     tree.add(
         "Microsoft\\InetStp",
-        dword("MajorVersion", 10),
-        dword("MinorVersion", 0),
-        text("SetupString", "IIS 10.0"),
+        dword("MajorVersion", int(release.iis.split(".")[0])),
+        dword("MinorVersion", int(release.iis.split(".")[1])),
+        text("SetupString", f"IIS {release.iis}"),
         text("PathWWWRoot", "%SystemDrive%\\inetpub\\wwwroot", EXPAND_SZ),
     )
-    major, minor, build, revision = server.build
-    tree.add(
-        "Microsoft\\ExchangeServer\\v15\\Setup",
-        dword("MsiProductMajor", major),
-        dword("MsiProductMinor", minor),
-        dword("MsiBuildMajor", build),
-        dword("MsiBuildMinor", 2),
-        text("OwaVersion", f"{major}.{minor}.{build}.{revision}"),
-        text("MsiInstallPath", "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\"),
-    )
+    _exchange(tree, server)
     if server.patched is not None:
-        _patch(tree, server.patched)
+        _patch(tree, server, server.patched)
     return tree
 
 
-def _patch(tree: Tree, patched: datetime) -> None:
-    """The two places that tell of an installed security update."""
-    title = f"Security Update for Exchange Server 2016 Cumulative Update 18 ({PATCH})"
-    day = f"{patched.month}/{patched.day}/{patched.year}"
+def _exchange(tree: Tree, server: ServerPlan) -> None:
+    release = server.machine.release
     tree.add(
-        f"Microsoft\\Updates\\Exchange 2016\\{PATCH}",
-        text("PackageName", title),
-        text("InstalledDate", day),
-        written=patched,
+        f"Microsoft\\ExchangeServer\\{release.version.lower()}\\Setup",
+        dword("MsiProductMajor", release.build[0]),
+        dword("MsiProductMinor", release.build[1]),
+        dword("MsiBuildMajor", release.msi[0]),
+        dword("MsiBuildMinor", release.msi[1]),
+        text("OwaVersion", ".".join(map(str, release.build))),
+        text("MsiInstallPath", server.machine.install_path),
     )
+
+
+def _patch(tree: Tree, server: ServerPlan, patched: datetime) -> None:
+    """The two places that tell of an installed security update; Exchange 2010 has the second alone."""
+    release = server.machine.release
+    patch = release.patch
+    title = f"Security Update for Exchange Server {release.year} {release.update} ({patch})"
+    if release.year > 2010:
+        tree.add(
+            f"Microsoft\\Updates\\Exchange {release.year}\\{patch}",
+            text("PackageName", title),
+            text("InstalledDate", f"{patched:{server.machine.language.date}}"),
+            written=patched,
+        )
+    else:
+        title = f"Update Rollup 32 for Exchange Server 2010 Service Pack 3 ({patch})"
     tree.add(
-        f"Microsoft\\Windows\\CurrentVersion\\Uninstall\\{{CD981244-E9B8-405A-9026-6AEB9DCEF1F1}}.{PATCH}",
+        f"Microsoft\\Windows\\CurrentVersion\\Uninstall\\{{CD981244-E9B8-405A-9026-6AEB9DCEF1F1}}.{patch}",
         text("DisplayName", title),
-        text("DisplayVersion", "15.1.2106"),
+        text("DisplayVersion", ".".join(map(str, release.build[:3]))),
         text("Publisher", "Microsoft Corporation"),
         written=patched,
     )
 
 
-def _person(profile: str) -> Tree:
-    """The hive of a profile in which nobody did much."""
+def _person(server: ServerPlan, profile: str, accepted: Iterable[Deed] = ()) -> Tree:
+    """The hive of a profile in which nobody did much; `accepted` is who accepted PsExec's licence there."""
     tree = Tree(INSTALLED_AT)
-    tree.add("Control Panel\\International", text("LocaleName", "en-GB"))
+    tree.add("Control Panel\\International", text("LocaleName", server.machine.language.locale))
     tree.add("Environment", text("TEMP", "%USERPROFILE%\\AppData\\Local\\Temp", EXPAND_SZ))
     tree.add("Software\\Microsoft\\Windows\\CurrentVersion\\Run")
+    for deed in accepted:
+        tree.add(EULA, dword("EulaAccepted", 1), written=deed.time)
     tree.add("Volatile Environment", text("USERPROFILE", profile))
     return tree

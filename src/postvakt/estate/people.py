@@ -20,12 +20,24 @@ class Account(msgspec.Struct, frozen=True):
     sid: str
 
 
-ADMINISTRATOR = Account("Administrator", f"{DOMAIN_SID}-500")
+OPERATOR = Account("adm-kim", f"{DOMAIN_SID}-1310")
+"""The person who runs the servers, by an account of their own."""
+
 HEALTH_MAILBOX = Account("HealthMailbox7f3a9d1", f"{DOMAIN_SID}-1142")
 USERS = tuple(
     Account(name, f"{DOMAIN_SID}-{2000 + number}")
-    for number, name in enumerate(("ana", "bo", "chidi", "dara", "elin"))
+    for number, name in enumerate(
+        (
+            *("ana", "bo", "chidi", "dara", "elin", "femi", "gita", "hugo", "ines", "jun", "kaia", "lars"),
+            *("mona", "nils", "oda", "pia", "quan", "rosa", "sami", "tove", "uma", "vera", "wim", "yara"),
+        )
+    )
 )
+
+
+def administrator(server: ServerPlan) -> Account:
+    """Return the domain's first administrator, who has the name that the language gives."""
+    return Account(server.machine.language.administrator, f"{DOMAIN_SID}-500")
 
 
 def machine(server: ServerPlan) -> Account:

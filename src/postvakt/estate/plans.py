@@ -1,4 +1,4 @@
-"""What happened to each server of an estate: scenarios, the hour of each step, and the truth to compare with."""
+"""What happened to each server of an estate: its scenario, its machine, the hour of each step."""
 
 import random
 from datetime import UTC, datetime, timedelta
@@ -6,28 +6,14 @@ from typing import Literal
 
 import msgspec
 
-Scenario = Literal["attacked", "probed", "clean", "half-wiped", "patched", "shell-unused"]
+from postvakt.estate.machines import USUAL_MACHINE, Build, Machine, machine
+from postvakt.estate.stories import KINDS, ORDER, STORIES, Scenario, Step, Story
 
 Layout = Literal["folder", "kape", "velociraptor"]
-
-TRUTH: dict[Scenario, tuple[str, str]] = {
-    "attacked": ("compromised", "credential-access"),
-    "probed": ("attempted", "probed"),
-    "clean": ("clear", ""),
-    "half-wiped": ("inconclusive", ""),
-    "patched": ("attempted", "attempt-failed"),
-    "shell-unused": ("compromised", "file-written"),
-}
-"""Outcome and grade that the evidence of each scenario supports, when the logs reach back to the window's start."""
 
 LAYOUTS: tuple[Layout, ...] = ("folder", "kape", "velociraptor")
 """How hand-ins lie, in turn: as a folder of the drive, as the zip of one collector or of another."""
 
-PATCHED = ("clean", "patched")
-PATCHED_LATER = ("attacked", "half-wiped")
-"""Servers that were patched; and those that were so only after the attack, where that came before the patch."""
-
-ORDER: tuple[Scenario, ...] = ("attacked", "probed", "clean", "half-wiped", "patched", "shell-unused")
 ACQUIRED = datetime(2021, 3, 12, 6, 0, tzinfo=UTC)
 WINDOW_START = datetime(2021, 1, 1, tzinfo=UTC)
 ATTACK_BEGAN = timedelta(hours=2, minutes=17)
@@ -36,12 +22,31 @@ ATTACK_BEGAN = timedelta(hours=2, minutes=17)
 ATTACK_DAY = datetime(2021, 3, 1, tzinfo=UTC)
 ATTACK_ON_PATCHED = datetime(2021, 3, 6, tzinfo=UTC)
 WIPED_AFTER_DAYS = 4
+ROLLED_AT = datetime(2021, 3, 7, tzinfo=UTC)
+"""Before this the busy logs of a server whose logs rolled never begin."""
+
+ROLLED_SHARE = 0.6
+LATEST_SHARE = 0.6
+"""Shares of the time that the logs span, or that is left: by then busy logs have rolled, a second actor has come."""
+
 INSTALLED_AT = datetime(2020, 9, 17, 9, 0, tzinfo=UTC)
 PATCHED_AT = datetime(2021, 3, 4, 20, 0, tzinfo=UTC)
 DOMAIN = "corp.example"
-VULNERABLE_BUILD = (15, 1, 2106, 2)
-PATCHED_BUILD = (15, 1, 2106, 13)
-"""Exchange 2016 CU18 as released, and with the March 2021 security update (Microsoft's build table)."""
+NETWORKS = ("203.0.113", "198.51.100")
+"""Whence the first actor comes, and whence another; visitors have the second network's lower half."""
+
+
+class Actor(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who came to a server: whence, when, and what they did there."""
+
+    number: int
+    address: str
+    began: datetime
+    steps: tuple[Step, ...]
+
+    def at(self, minutes: float) -> datetime:
+        """Return the instant so many minutes after this actor began."""
+        return self.began + timedelta(minutes=minutes)
 
 
 class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,12 +60,19 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
     begins: datetime
     attacker: str
     began: datetime
-    build: tuple[int, int, int, int]
+    machine: Machine
     patched: datetime | None
     wiped: datetime | None
     """When the attacker deleted the web logs and cleared event logs."""
 
+    rolled: datetime | None
+    """When the oldest entry of the busy logs was written, where they rolled."""
+
     layout: Layout
+
+    @property
+    def story(self) -> Story:
+        return STORIES[self.scenario]
 
     @property
     def hand_in(self) -> str:
@@ -75,14 +87,48 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
     def fqdn(self) -> str:
         return f"{self.name.lower()}.{DOMAIN}"
 
+    @property
+    def build(self) -> Build:
+        """The build as it was installed."""
+        return self.machine.release.build
+
+    @property
+    def kept(self) -> datetime:
+        """From when on busy logs are there: they rolled, or whoever wiped the server deleted the older ones."""
+        return self.wiped or self.rolled or self.begins
+
+    @property
+    def lost_by(self) -> str:
+        """Why what is older than the busy logs is not there."""
+        if self.wiped is not None:
+            return "the attacker deleted or cleared the log"
+        return (
+            "the log had rolled over it" if self.rolled is not None else "older than the logs that are kept"
+        )
+
+    @property
+    def actors(self) -> tuple[Actor, ...]:
+        """Return who came, in order. One who comes a second time from elsewhere is another actor."""
+        left = (ACQUIRED - self.began) * LATEST_SHARE
+        first = int(self.attacker.rpartition(".")[2])
+        return tuple(
+            Actor(
+                number=number,
+                address=self.attacker if number == 0 else f"{NETWORKS[1]}.{200 + first % 50}",
+                began=self.began + min(timedelta(days=act.days), _whole_minutes(left)),
+                steps=act.steps,
+            )
+            for number, act in enumerate(self.story.acts)
+        )
+
     def at(self, minutes: float) -> datetime:
         """Return the instant so many minutes after the attack began."""
         return self.began + timedelta(minutes=minutes)
 
-    def build_at(self, instant: datetime) -> tuple[int, int, int, int]:
+    def build_at(self, instant: datetime) -> Build:
         """Return the build that the server ran at an instant."""
         if self.patched is not None and instant >= self.patched:
-            return PATCHED_BUILD
+            return self.machine.release.patched
         return self.build
 
     def random(self, purpose: str) -> random.Random:
@@ -90,37 +136,34 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
         return random.Random(f"{self.seed}/{self.index}/{purpose}")
 
 
-class Truth(msgspec.Struct, frozen=True, kw_only=True):
-    """What is true of one server; it lies outside the hand-in."""
-
-    host: str
-    hand_in: str
-    scenario: Scenario
-    outcome: str
-    grade: str
-
-
 def plan(hosts: int, seed: int, days: int) -> list[ServerPlan]:
-    """Return the servers of an estate. Names and folders tell nothing of the scenario."""
+    """Return the servers of an estate: the six of the demo, then every scenario in turn. Names and folders tell
+    nothing of the scenario."""
     dice = random.Random(seed)
-    scenarios = [ORDER[i % len(ORDER)] for i in range(hosts)]
-    dice.shuffle(scenarios)
+    turns = list(range(hosts))
+    dice.shuffle(turns)
     names = dice.sample(range(0x1000, 0x10000), hosts)
     return [
-        _server(index, scenario, f"SRV-{names[index]:04X}", seed, days, dice)
-        for index, scenario in enumerate(scenarios)
+        _server(index, turn, f"SRV-{names[index]:04X}", seed, days, dice) for index, turn in enumerate(turns)
     ]
 
 
-def _server(
-    index: int, scenario: Scenario, name: str, seed: int, days: int, dice: random.Random
-) -> ServerPlan:
+def _machine(turn: int, story: Story) -> Machine:
+    """The six of the demo are alike."""
+    if turn < len(ORDER):
+        return USUAL_MACHINE
+    return machine(turn, only=story.release)
+
+
+def _server(index: int, turn: int, name: str, seed: int, days: int, dice: random.Random) -> ServerPlan:
+    scenario = KINDS[turn % len(KINDS)]
+    story = STORIES[scenario]
     begins = max(
         ACQUIRED.replace(hour=0) - timedelta(days=days), INSTALLED_AT.replace(hour=0) + timedelta(days=1)
     )
-    day = max(ATTACK_ON_PATCHED if scenario == "patched" else ATTACK_DAY, begins)
+    day = max(ATTACK_ON_PATCHED if story.on_patched else ATTACK_DAY, begins)
     began = day + ATTACK_BEGAN + timedelta(minutes=dice.randrange(0, 600))
-    late = scenario in PATCHED_LATER and began < PATCHED_AT
+    late = story.patched == "later" and began < PATCHED_AT
     wiped = day + timedelta(days=max(1, min(WIPED_AFTER_DAYS, days - 2)))
     return ServerPlan(
         index=index,
@@ -129,24 +172,20 @@ def _server(
         scenario=scenario,
         seed=seed,
         begins=begins,
-        attacker=f"203.0.113.{dice.randrange(1, 255)}",
+        attacker=f"{NETWORKS[0]}.{dice.randrange(1, 255)}",
         began=began,
-        build=VULNERABLE_BUILD,
-        patched=PATCHED_AT if scenario in PATCHED or late else None,
-        wiped=wiped if scenario == "half-wiped" else None,
+        machine=_machine(turn, story),
+        patched=PATCHED_AT if story.patched == "before" or late else None,
+        wiped=wiped if story.wiped else None,
+        rolled=_rolled(begins) if story.rolled else None,
         layout=LAYOUTS[index % len(LAYOUTS)],
     )
 
 
-def truth(server: ServerPlan) -> Truth:
-    """Return what a truthful verdict on a server is. Logs that begin after the window's start cannot say `clear`."""
-    outcome, grade = TRUTH[server.scenario]
-    if outcome == "clear" and server.begins >= WINDOW_START:
-        outcome = "clear-since"
-    return Truth(
-        host=server.name,
-        hand_in=server.hand_in,
-        scenario=server.scenario,
-        outcome=outcome,
-        grade=grade,
-    )
+def _rolled(begins: datetime) -> datetime:
+    whole = (ACQUIRED - begins) * ROLLED_SHARE
+    return max(begins + timedelta(hours=whole // timedelta(hours=1)), ROLLED_AT)
+
+
+def _whole_minutes(length: timedelta) -> timedelta:
+    return timedelta(minutes=length // timedelta(minutes=1))

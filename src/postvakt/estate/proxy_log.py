@@ -2,14 +2,16 @@
 
 import random
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from postvakt.estate import attack
-from postvakt.estate.people import HEALTH_MAILBOX, NETBIOS, USERS
-from postvakt.estate.placed import Placed
+from postvakt.estate import attack, traffic
+from postvakt.estate.deeds import ProxyStep
+from postvakt.estate.people import NETBIOS
+from postvakt.estate.placed import Made
 from postvakt.estate.plans import ServerPlan
-from postvakt.estate.text_log import EXCHANGE, Line, daily, exchange_header, hours, stamp
+from postvakt.estate.text_log import Line, daily, exchange_header, hours, stamp
 
 HEADER = (
     "DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ClientRequestId,Protocol,"
@@ -20,48 +22,42 @@ HEADER = (
     "TotalRequestTime,UrlQuery,BackEndGenericInfo,GenericInfo,GenericErrors"
 )
 FIELDS = HEADER.split(",")
-
-PROBE_AGENT = "AMProbe/Local/ClientAccess"
-BROWSER = (
-    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML  like Gecko) Chrome/88.0.4324.190 "
-    "Safari/537.36"
-)
-PATHS = {
-    "Owa": "/owa/",
-    "Ecp": "/ecp/",
-    "Ews": "/ews/exchange.asmx",
-    "Autodiscover": "/autodiscover/autodiscover.xml",
-    "Mapi": "/mapi/emsmdb/",
-}
-"""The protocols, and the path that probes and people ask of each."""
-
-OFFICE_HOURS = range(6, 19)
+NOT_IN_2013 = ("RoutingType",)
+"""A field that older builds do not write: a row's values are known by the header's names, never by their place."""
 
 
-def proxy_logs(server: ServerPlan) -> Iterator[Placed]:
-    """Yield the files of every protocol."""
-    for protocol in PATHS:
-        folder = f"{EXCHANGE}/Logging/HttpProxy/{protocol}"
+def proxy_logs(server: ServerPlan) -> Iterator[Made]:
+    """Yield the files of every protocol. Exchange 2010 has none."""
+    if not server.machine.release.has_front_end_proxy:
+        return
+    fields = [name for name in FIELDS if server.machine.release.year > 2013 or name not in NOT_IN_2013]
+    lines = _lines(server, fields)
+    for protocol in traffic.protocols(server):
+        folder = f"{server.machine.exchange}/Logging/HttpProxy/{protocol}"
         yield from daily(
             server,
-            _lines(server, protocol),
+            lines[protocol],
             path=lambda day, folder=folder: f"{folder}/HttpProxy_{day:%Y%m%d}00-1.LOG",  # type: ignore[misc]
-            header=lambda day: exchange_header("HttpProxy Logs", day, FIELDS, server.build_at(day)),
+            header=lambda day: exchange_header("HttpProxy Logs", day, fields, server.build_at(day)),
         )
 
 
-def _lines(server: ServerPlan, protocol: str) -> Iterator[Line]:
-    dice = server.random(f"proxy {protocol}")
+def _lines(server: ServerPlan, fields: list[str]) -> dict[str, list[Line]]:
+    """Return the lines of each protocol."""
+    dice = server.random("proxy")
+    lines: dict[str, list[Line]] = defaultdict(list)
     for hour in hours(server):
-        yield _probe(server, protocol, hour + timedelta(seconds=dice.randrange(5, 900)), dice)
-        if hour.hour in OFFICE_HOURS and hour.weekday() < 5:
-            yield _visit(server, protocol, hour + timedelta(seconds=dice.randrange(900, 3600)), dice)
+        for visit in traffic.visits(server, hour):
+            if visit.protocol:
+                lines[visit.protocol].append(_visit(server, visit, fields, dice))
     for step in attack.proxy_steps(server):
-        if step.protocol == protocol:
-            yield _attack(server, step, dice)
+        lines[step.protocol].append(_attack(server, step, fields, dice))
+    return lines
 
 
-def _row(server: ServerPlan, instant: datetime, dice: random.Random, **given: object) -> Line:
+def _row(
+    server: ServerPlan, instant: datetime, fields: list[str], dice: random.Random, **given: object
+) -> str:
     major, minor, build, revision = server.build_at(instant)
     row: dict[str, object] = {
         "DateTime": stamp(instant),
@@ -80,67 +76,55 @@ def _row(server: ServerPlan, instant: datetime, dice: random.Random, **given: ob
         "GenericInfo": f"BeginRequest={stamp(instant)};CorrelationID=<empty>;ProxyState-Run=None;",
         **given,
     }
-    return instant, ",".join([str(row.get(name, "")) for name in FIELDS])
+    return ",".join([str(row.get(name, "")) for name in fields])
 
 
-def _probe(server: ServerPlan, protocol: str, instant: datetime, dice: random.Random) -> Line:
-    return _row(
+def _agent(agent: str) -> str:
+    """The log separates its values by commas and writes an agent's own as spaces."""
+    return agent.replace(",", " ")
+
+
+def _visit(server: ServerPlan, visit: traffic.Visit, fields: list[str], dice: random.Random) -> Line:
+    account = visit.account
+    text = _row(
         server,
-        instant,
+        visit.time,
+        fields,
         dice,
-        Protocol=protocol,
-        UrlHost="localhost",
-        UrlStem=PATHS[protocol],
-        AuthenticationType="Negotiate",
-        IsAuthenticated="true",
-        AuthenticatedUser=f"{NETBIOS}\\{HEALTH_MAILBOX.name}",
-        AnchorMailbox=f"Sid~{HEALTH_MAILBOX.sid}",
-        UserAgent=PROBE_AGENT,
-        ClientIpAddress="127.0.0.1",
-        HttpStatus=200,
-        Method="GET",
-        RoutingHint="WindowsIdentity",
-        RequestBytes=0,
-        ResponseBytes=421,
-    )
-
-
-def _visit(server: ServerPlan, protocol: str, instant: datetime, dice: random.Random) -> Line:
-    person = dice.choice(USERS)
-    return _row(
-        server,
-        instant,
-        dice,
-        Protocol=protocol,
-        UrlHost="mail.corp.example",
-        UrlStem=PATHS[protocol],
-        AuthenticationType="FBA" if protocol in ("Owa", "Ecp") else "NTLM",
-        IsAuthenticated="true",
-        AuthenticatedUser=f"{NETBIOS}\\{person.name}",
-        AnchorMailbox=f"Sid~{person.sid}",
-        UserAgent=BROWSER,
-        ClientIpAddress=f"198.51.100.{dice.randrange(1, 200)}",
-        HttpStatus=200,
-        BackEndStatus=200,
-        Method=dice.choice(("GET", "POST")),
+        RequestId=visit.request,
+        Protocol=visit.protocol,
+        UrlHost=visit.host,
+        UrlStem=visit.path,
+        AuthenticationType=visit.authentication,
+        IsAuthenticated="false" if account is None else "true",
+        AuthenticatedUser="" if account is None else f"{NETBIOS}\\{account.name}",
+        AnchorMailbox="" if account is None else f"Sid~{account.sid}",
+        UserAgent=_agent(visit.agent),
+        ClientIpAddress=visit.client,
+        HttpStatus=visit.status,
+        BackEndStatus=visit.status,
+        Method=visit.method,
         RoutingHint="WindowsIdentity",
         RequestBytes=dice.randrange(0, 900),
         ResponseBytes=dice.randrange(200, 40_000),
+        UrlQuery=visit.query,
     )
+    return Line(visit.time, text)
 
 
-def _attack(server: ServerPlan, step: attack.ProxyStep, dice: random.Random) -> Line:
-    return _row(
+def _attack(server: ServerPlan, step: ProxyStep, fields: list[str], dice: random.Random) -> Line:
+    text = _row(
         server,
-        server.at(step.minute),
+        step.time,
+        fields,
         dice,
         Protocol=step.protocol,
-        UrlHost="mail.corp.example",
+        UrlHost=traffic.HOST,
         UrlStem=step.url,
         IsAuthenticated="false",
         AnchorMailbox=step.anchor,
-        UserAgent=step.agent,
-        ClientIpAddress=server.attacker,
+        UserAgent=_agent(step.agent),
+        ClientIpAddress=step.actor.address,
         HttpStatus=step.status,
         BackEndStatus="" if step.backend_status is None else step.backend_status,
         Method=step.method,
@@ -148,3 +132,4 @@ def _attack(server: ServerPlan, step: attack.ProxyStep, dice: random.Random) -> 
         RequestBytes=step.received,
         ResponseBytes=1290,
     )
+    return Line(step.time, text, step.trace("http_proxy"))

@@ -17,12 +17,15 @@ from postvakt.estate.events import event_logs
 from postvakt.estate.filetime import filetime
 from postvakt.estate.hives import hives
 from postvakt.estate.iis_log import iis_logs
+from postvakt.estate.machines import windows_path
 from postvakt.estate.pages import pages
-from postvakt.estate.placed import Placed
+from postvakt.estate.placed import Made, Placed
 from postvakt.estate.plans import ACQUIRED, Layout, ServerPlan
 from postvakt.estate.proxy_log import proxy_logs
+from postvakt.estate.traces import Absent
+from postvakt.estate.truths import Truth, traced, truth
 
-SOURCES: tuple[Callable[[ServerPlan], Iterator[Placed]], ...] = (
+SOURCES: tuple[Callable[[ServerPlan], Iterator[Made]], ...] = (
     control_panel_logs,
     event_logs,
     hives,
@@ -40,17 +43,46 @@ COPY_LOG = (
 ESCAPED = str.maketrans({"%": "%25", ":": "%3A"})
 
 
+LEFT_OUT = {"": (), "exchange-logs": ("/Logging/",), "web-logs": ("/Logging/", "/W3SVC")}
+"""Parts of the paths that a collector passed over."""
+
+
+def made(server: ServerPlan) -> list[Made]:
+    """Return every file of a server in the order of its path, and the traces that no file holds, in the order of
+    their writers."""
+    every = [one for source in SOURCES for one in source(server)]
+    passed_over = LEFT_OUT[server.story.left_out]
+    kept: list[Placed] = []
+    absent: list[Made] = []
+    for one in every:
+        if isinstance(one, Absent):
+            absent.append(one)
+        elif any(part in one.path for part in passed_over):
+            absent += [Absent(trace, "the collector did not take the log") for trace in one.traces]
+        else:
+            kept.append(one)
+    return [*sorted(kept, key=lambda one: one.path), *absent]
+
+
 def files(server: ServerPlan) -> list[Placed]:
     """Return every file of a server in the order of its path."""
-    placed = (one for source in SOURCES for one in source(server))
-    return sorted(placed, key=lambda one: one.path)
+    return [one for one in made(server) if isinstance(one, Placed)]
 
 
 def write(server: ServerPlan, evidence: Path) -> Path:
     """Write a server's hand-in into a folder and return its path. Raises OSError where that cannot be."""
+    return write_traced(server, evidence)[0]
+
+
+def write_traced(server: ServerPlan, evidence: Path) -> tuple[Path, Truth]:
+    """Write a server's hand-in into a folder; return its path, and what is true of it with every trace in it and
+    every trace that is missing. Raises OSError where that cannot be."""
     path = evidence / server.hand_in
-    LAYOUTS[server.layout](path, files(server))
-    return path
+    contents = made(server)
+    placed = [one for one in contents if isinstance(one, Placed)]
+    LAYOUTS[server.layout](path, placed)
+    stored = {one.path: STORED[server.layout](one.path) for one in placed}
+    return path, traced(truth(server), contents, stored)
 
 
 def _folder(path: Path, placed: Iterable[Placed]) -> None:
@@ -72,7 +104,7 @@ def _copy_log(placed: Iterable[Placed]) -> bytes:
     rows = csv.writer(text)
     rows.writerow(COPY_LOG.split(","))
     for one in placed:
-        source = one.path.replace("C/", "C:\\", 1).replace("/", "\\")
+        source = windows_path(one.path)
         modified = f"{one.modified:%Y-%m-%d %H:%M:%S}.{one.modified:%f}0"
         digest = hashlib.sha1(one.content, usedforsecurity=False).hexdigest()
         target = "E:\\out\\" + one.path.replace("/", "\\")
@@ -96,12 +128,7 @@ def _copy_log(placed: Iterable[Placed]) -> bytes:
 
 def _velociraptor(path: Path, placed: Iterable[Placed]) -> None:
     """Every part of a path escaped, under the way in which the collector reached it, and the list of uploads."""
-    uploads = [
-        Placed(
-            f"uploads/auto/{one.path.replace('C/', 'C:/', 1).translate(ESCAPED)}", one.content, one.modified
-        )
-        for one in placed
-    ]
+    uploads = [Placed(_uploaded(one.path), one.content, one.modified) for one in placed]
     listed = b"".join(
         msgspec.json.encode(
             {"vfs_path": one.path, "file_size": len(one.content), "uploaded_size": len(one.content)}
@@ -110,6 +137,11 @@ def _velociraptor(path: Path, placed: Iterable[Placed]) -> None:
         for one in uploads
     )
     _zip(path, [*uploads, Placed("uploads.json", listed, ACQUIRED)], _unix_times)
+
+
+def _uploaded(path: str) -> str:
+    drive, _, rest = path.partition("/")
+    return f"uploads/auto/{f'{drive}:/{rest}'.translate(ESCAPED)}"
 
 
 def _ntfs_times(one: Placed) -> bytes:
@@ -137,3 +169,5 @@ LAYOUTS: Mapping[Layout, Callable[[Path, list[Placed]], None]] = {
     "kape": _kape,
     "velociraptor": _velociraptor,
 }
+STORED: Mapping[Layout, Callable[[str], str]] = {"folder": str, "kape": str, "velociraptor": _uploaded}
+"""Where a file lies in a hand-in of each layout."""

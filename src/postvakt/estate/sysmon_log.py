@@ -4,51 +4,44 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from postvakt.estate import attack, event_kinds, pages, programs
+from postvakt.estate import event_kinds, intruder, programs
 from postvakt.estate.evtx_writer import Event
+from postvakt.estate.machines import windows_path
 from postvakt.estate.people import SYSTEM_SID
 from postvakt.estate.plans import ServerPlan
+from postvakt.estate.traces import Trace
 
 SYSMON_PROCESS = 2212
-LOGGING = "C:\\Program Files\\Microsoft\\Exchange Server\\V15\\Logging\\"
 WINDOWS = ("10.0.14393.0", "Microsoft\u00ae Windows\u00ae Operating System")
-EXCHANGE = ("15.01.2106.002", "Microsoft\u00ae Exchange")
+EXCHANGE = "Microsoft\u00ae Exchange"
 
 
 def events(server: ServerPlan, hours: list[datetime]) -> Iterator[Event]:
     """Yield the log's events, in no order. `hours` are the full hours that the log covers."""
+    worker = programs.health_worker(server)
     for hour in hours:
         for run in programs.quiet(server, hour):
-            yield _process(run)
-        yield _created(
-            server, hour + timedelta(seconds=1), f"{programs.BIN}MSExchangeHMWorker.exe", _log(hour)
-        )
-    for run in programs.attack_runs(server):
-        yield _process(run)
-    for minute, image, path in _left(server):
-        yield _created(server, server.at(minute), image, path)
+            yield _process(server, run)
+        yield _created(server, hour + timedelta(seconds=1), worker, _log(server, hour))
+    for run in (*programs.administrators(server), *programs.attack_runs(server)):
+        yield _process(server, run)
+    for left in intruder.left_files(server):
+        yield _created(server, left.time, left.image, windows_path(left.path), left.trace("event", "created"))
 
 
-def _log(hour: datetime) -> str:
-    return f"{LOGGING}Monitoring\\Monitoring\\Probe_{hour:%Y%m%d%H}-1.LOG"
-
-
-def _left(server: ServerPlan) -> Iterator[tuple[float, str, str]]:
-    """Yield what the attacker had written to disk: minute, writer and path."""
-    if attack.writes_shell(server):
-        yield 6.8, programs.WORKER, attack.SHELL_FILE
-    if attack.uses_shell(server):
-        yield 31.0, programs.WORKER, pages.COMPILED.replace("/", "\\").replace("C\\", "C:\\", 1)
-        yield 33.4, f"{programs.SYSTEM32}rundll32.exe", attack.DUMP_FILE
+def _log(server: ServerPlan, hour: datetime) -> str:
+    return f"{server.machine.install_path}Logging\\Monitoring\\Monitoring\\Probe_{hour:%Y%m%d%H}-1.LOG"
 
 
 def _stamp(instant: datetime) -> str:
     return f"{instant:%Y-%m-%d %H:%M:%S}.{instant.microsecond // 1000:03}"
 
 
-def _process(run: programs.Run) -> Event:
+def _process(server: ServerPlan, run: programs.Run) -> Event:
     name = run.image.rpartition("\\")[2]
-    version, product = EXCHANGE if "Exchange Server" in run.image else WINDOWS
+    major, minor, build, revision = server.build_at(run.time)
+    exchange = (f"{major}.{minor:02}.{build}.{revision:03}", EXCHANGE)
+    version, product = exchange if "Exchange Server" in run.image else WINDOWS
     return Event(
         run.time,
         event_kinds.PROCESS,
@@ -57,7 +50,7 @@ def _process(run: programs.Run) -> Event:
             run.guid,
             run.process,
             *(run.image, version, name, product, "Microsoft Corporation", name, run.line),
-            *(programs.SYSTEM32, "NT AUTHORITY\\SYSTEM"),
+            *(intruder.SYSTEM, server.machine.language.system),
             uuid.UUID(int=0x3E7),
             0x3E7,
             0,
@@ -69,10 +62,13 @@ def _process(run: programs.Run) -> Event:
         process=SYSMON_PROCESS,
         thread=3120,
         user=SYSTEM_SID,
+        trace=run.deed.trace("event", "process") if run.deed else None,
     )
 
 
-def _created(server: ServerPlan, instant: datetime, image: str, path: str) -> Event:
+def _created(
+    server: ServerPlan, instant: datetime, image: str, path: str, trace: Trace | None = None
+) -> Event:
     guid = uuid.uuid5(uuid.NAMESPACE_URL, f"{server.name} {image}")
     number = int.from_bytes(guid.bytes[:2], "little") % 5000 * 4 + 400
     return Event(
@@ -82,4 +78,5 @@ def _created(server: ServerPlan, instant: datetime, image: str, path: str) -> Ev
         process=SYSMON_PROCESS,
         thread=3120,
         user=SYSTEM_SID,
+        trace=trace,
     )

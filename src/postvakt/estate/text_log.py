@@ -3,22 +3,25 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import groupby
+from typing import NamedTuple
 
-from postvakt.estate.placed import Placed
+from postvakt.estate.machines import Build
+from postvakt.estate.placed import Made, Placed
 from postvakt.estate.plans import ACQUIRED, ServerPlan
-
-EXCHANGE = "C/Program Files/Microsoft/Exchange Server/V15"
-Line = tuple[datetime, str]
+from postvakt.estate.traces import Absent, Trace
 
 
-def kept_from(server: ServerPlan) -> datetime:
-    """Return from when on text logs are there: whoever wiped the server deleted the older ones."""
-    return server.wiped or server.begins
+class Line(NamedTuple):
+    """One line of a log with its time, and the trace that it is."""
+
+    time: datetime
+    text: str
+    trace: Trace | None = None
 
 
 def hours(server: ServerPlan) -> Iterator[datetime]:
     """Yield every full hour from the first log that was kept up to the acquisition."""
-    hour = kept_from(server)
+    hour = server.kept
     while hour < ACQUIRED:
         yield hour
         hour += timedelta(hours=1)
@@ -30,18 +33,24 @@ def daily(
     *,
     path: Callable[[datetime], str],
     header: Callable[[datetime], str],
-) -> Iterator[Placed]:
-    """Yield one file a day: the header of its first line's time, then the lines in order of time."""
-    kept = sorted(line for line in lines if kept_from(server) <= line[0] < ACQUIRED)
-    for _, group in groupby(kept, key=lambda line: line[0].date()):
+) -> Iterator[Made]:
+    """Yield one file a day: the header of its first line's time, then the lines in order of time. A trace on a line
+    that was not kept is absent."""
+    kept: list[Line] = []
+    for line in lines:
+        if server.kept <= line.time < ACQUIRED:
+            kept.append(line)
+        elif line.trace is not None:
+            yield Absent(line.trace, server.lost_by)
+    kept.sort(key=lambda line: (line.time, line.text))
+    for _, group in groupby(kept, key=lambda line: line.time.date()):
         day = list(group)
-        text = header(day[0][0]) + "".join([f"{line}\r\n" for _, line in day])
-        yield Placed(path(day[0][0]), text.encode(), day[-1][0])
+        text = header(day[0].time) + "".join([f"{line.text}\r\n" for line in day])
+        traces = tuple(line.trace for line in day if line.trace is not None)
+        yield Placed(path(day[0].time), text.encode(), day[-1].time, traces)
 
 
-def exchange_header(
-    kind: str, first: datetime, fields: Sequence[str], build: tuple[int, int, int, int]
-) -> str:
+def exchange_header(kind: str, first: datetime, fields: Sequence[str], build: Build) -> str:
     """Return the header of one of Exchange's own logs."""
     version = f"{build[0]:02}.{build[1]:02}.{build[2]:04}.{build[3]:03}"
     return (
