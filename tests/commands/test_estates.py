@@ -19,7 +19,20 @@ def test_the_truth_lies_beside_the_hand_ins_and_names_each(tmp_path: Path) -> No
     truths = json.loads((tmp_path / "new" / "truth.json").read_bytes())
     hand_ins = sorted(path.name for path in (tmp_path / "new" / "evidence").iterdir())
     assert [one["hand_in"] for one in truths] == hand_ins
-    assert [set(one) for one in truths] == [{"host", "hand_in", "scenario", "outcome", "grade"}] * 3
+    keys = {
+        "host",
+        "hand_in",
+        "scenario",
+        "outcome",
+        "grade",
+        "since",
+        "exchange",
+        "forbids",
+        "actors",
+        "traces",
+        "absent",
+    }
+    assert [set(one) for one in truths] == [keys] * 3
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "README.txt",
         "evidence",

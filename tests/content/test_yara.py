@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from postvakt import detect
+from postvakt import detect, estate
 from postvakt.content import library
 from postvakt.content.encoded import ENDING
 from postvakt.content.library import YARA_NAME
-from postvakt.estate import attack
+from postvakt.estate import shells
 from tests.content.proofs import ROOT, plan
 
 FOLDERS = library.children(ROOT / "yara")
@@ -76,7 +76,8 @@ def test_quiet(path):
 
 
 def test_the_estate_s_shell_is_a_shell():
-    assert found(attack.oab_dump().encode()) == {"yara:oab_dump_script"}
+    server = next(one for one in estate.plan(6, 1, 2) if one.scenario == "attacked")
+    assert found(shells.oab_dump(server, server.actors[0]).encode()) == {"yara:oab_dump_script"}
 
 
 def test_every_hit_of_ours_is_told_with_its_place():

@@ -7,11 +7,12 @@ import pytest
 from dissect.regf import RegistryHive
 
 from postvakt.estate.hives import hives
-from postvakt.estate.plans import ORDER, ServerPlan, plan
+from postvakt.estate.plans import ServerPlan, plan
+from postvakt.estate.stories import KINDS
 
 
 def server(scenario: str) -> ServerPlan:
-    return next(server for server in plan(len(ORDER), 1, 12) if server.scenario == scenario)
+    return next(server for server in plan(len(KINDS), 1, 12) if server.scenario == scenario)
 
 
 @cache

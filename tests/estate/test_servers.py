@@ -12,14 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from postvakt.estate.attack import SHELL_NAME
 from postvakt.estate.filetime import BEGINNING
-from postvakt.estate.plans import ORDER, Layout, ServerPlan, plan
-from postvakt.estate.servers import files, write
+from postvakt.estate.plans import Layout, ServerPlan, plan
+from postvakt.estate.servers import files, write, write_traced
+from postvakt.estate.shells import SHELL_NAME
+from postvakt.estate.stories import KINDS, ORDER
 
 
 def server(scenario: str, layout: Layout = "folder") -> ServerPlan:
-    planned = next(server for server in plan(len(ORDER), 1, 2) if server.scenario == scenario)
+    planned = next(server for server in plan(len(KINDS), 1, 2) if server.scenario == scenario)
     return msgspec.structs.replace(planned, layout=layout)
 
 
@@ -56,6 +57,15 @@ def test_paths_come_once_in_order_and_never_after_the_acquisition() -> None:
         ("shell-unused", ".compiled", False),
         ("probed", SHELL_NAME, False),
         ("patched", SHELL_NAME, False),
+        ("patched", "Report.wer", True),
+        ("two-actors", SHELL_NAME, True),
+        ("two-actors", "OutlookEN.aspx", True),
+        ("lateral-movement", "PsExec64.exe", True),
+        ("ransomware", "plan.xlsx.CRYPT", True),
+        ("exchange-2010", "V14/ClientAccess/Owa/auth/help.aspx", True),
+        ("responders-tools", "debug/msert.log", True),
+        ("responders-tools", "web.config", True),
+        ("clean", "web.config", False),
     ],
 )
 def test_what_the_attacker_left(scenario: str, name: str, there: bool) -> None:
@@ -70,6 +80,46 @@ def test_web_logs_tell_of_the_attacker_only_where_they_were_kept(scenario: str) 
     assert seen == (scenario in ("attacked", "shell-unused", "probed", "patched"))
 
 
+def paths(scenario: str) -> list[str]:
+    return [one.path for one in files(server(scenario))]
+
+
+def test_exchange_2010_has_no_front_end_proxy_and_one_site() -> None:
+    told = paths("exchange-2010-clean")
+    assert any("/V14/TransportRoles/Logs/MessageTracking/" in path for path in told)
+    assert any("/W3SVC1/" in path for path in told)
+    assert not [path for path in told if "/HttpProxy/" in path or "/V15/" in path or "/W3SVC2/" in path]
+
+
+@pytest.mark.parametrize(
+    ("scenario", "there"),
+    [
+        ("no-exchange-logs", {"iis": True, "exchange": False}),
+        ("no-web-logs", {"iis": False, "exchange": False}),
+        ("clean", {"iis": True, "exchange": True}),
+    ],
+)
+def test_what_a_collector_passed_over(scenario: str, there: dict[str, bool]) -> None:
+    told = paths(scenario)
+    assert {
+        "iis": any("/W3SVC1/" in path for path in told),
+        "exchange": any("/Logging/" in path for path in told),
+    } == there
+    assert any(path.endswith("/Security.evtx") for path in told)
+
+
+def test_logs_lie_where_the_machine_has_its_drives() -> None:
+    for planned in plan(42, 1, 1):
+        told = {one.path: one.content for one in files(planned)}
+        config = told["C/Windows/System32/inetsrv/config/applicationHost.config"].decode()
+        if planned.machine.drives.web_logs[0] != "C":
+            moved = planned.machine.drives.web_logs.replace("/", ":\\", 1).replace("/", "\\")
+            assert f'directory="{moved}"' in config
+        folder = f"{planned.machine.drives.web_logs}/W3SVC1/"
+        assert any(path.startswith(folder) for path in told) == (planned.scenario != "no-web-logs")
+        assert any(path.startswith(f"{planned.machine.exchange}/") for path in told)
+
+
 def test_addresses_are_those_for_documentation() -> None:
     rows = [
         line.split(b" ")
@@ -79,13 +129,22 @@ def test_addresses_are_those_for_documentation() -> None:
         if not line.startswith(b"#")
     ]
     networks = {row[8].rpartition(b".")[0] for row in rows} | {row[2].rpartition(b".")[0] for row in rows}
-    assert networks == {b"127.0.0", b"192.0.2", b"203.0.113"}
+    assert networks == {b"127.0.0", b"192.0.2", b"198.51.100", b"203.0.113"}
 
 
 @pytest.mark.parametrize("layout", ["folder", "kape", "velociraptor"])
 def test_the_same_plan_gives_the_same_bytes(tmp_path: Path, layout: Layout) -> None:
     planned = server("attacked", layout)
     assert fingerprint(write(planned, tmp_path / "a")) == fingerprint(write(planned, tmp_path / "b"))
+
+
+@pytest.mark.parametrize("scenario", KINDS)
+def test_the_same_plan_gives_the_same_files_and_the_same_truth(tmp_path: Path, scenario: str) -> None:
+    planned = server(scenario)
+    path, told = write_traced(planned, tmp_path / "a")
+    again, repeated = write_traced(planned, tmp_path / "b")
+    assert fingerprint(path) == fingerprint(again)
+    assert told == repeated
 
 
 def test_a_folder_holds_the_drive_with_its_times(tmp_path: Path) -> None:

@@ -6,7 +6,8 @@ documentation.
 
 from collections.abc import Callable, Iterator, Mapping
 
-from postvakt.estate.deeds import Cmdlet, PanelRequest, ProxyStep, ShellRequest, acts
+from postvakt.estate.deeds import Cmdlet, MailRead, PanelRequest, ProxyStep, ShellRequest, acts
+from postvakt.estate.people import USERS
 from postvakt.estate.plans import DOMAIN, Actor, ServerPlan
 from postvakt.estate.shells import shell
 from postvakt.estate.stories import Step
@@ -192,6 +193,35 @@ def _write(server: ServerPlan, actor: Actor) -> Iterator[ProxyStep]:
         )
 
 
+MAIL = (
+    ("folders", "FindFolder", "listed a mailbox's folders"),
+    ("messages", "FindItem", "listed a mailbox's messages"),
+    ("message", "GetItem", "read a message"),
+)
+
+
+def _mail(server: ServerPlan, actor: Actor) -> Iterator[ProxyStep]:
+    for read in mail_reads(server):
+        if read.actor == actor:
+            anchor = _anchor(server.fqdn, "/EWS/Exchange.asmx?")
+            yield _request(actor, "mail", read.name, read.minute, anchor, read.says, received=1480)
+
+
+def mail_reads(server: ServerPlan) -> Iterator[MailRead]:
+    """Yield what was asked of Exchange Web Services through the flaw, in the name of the server itself."""
+    for actor in acts(server, "mail"):
+        for number, (name, action, says) in enumerate(MAIL):
+            yield MailRead(
+                actor=actor,
+                step="mail",
+                name=name,
+                minute=round(12 + number * 1.5, 1),
+                says=f"Through the flaw the intruder {says} as its owner.",
+                action=action,
+                reader=f"{USERS[0].name}@{DOMAIN}",
+            )
+
+
 Requests = Callable[[ServerPlan, Actor], Iterator[ProxyStep]]
 FRONT: Mapping[Step, Requests] = {
     "probe": lambda server, actor: _probes(server, actor, "probe", 0),
@@ -201,6 +231,7 @@ FRONT: Mapping[Step, Requests] = {
     "blocked": _blocked,
     "guess": _guess,
     "session": _session,
+    "mail": _mail,
     "write": _write,
 }
 """The requests of each step that goes through the front end."""

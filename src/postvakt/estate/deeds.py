@@ -75,6 +75,13 @@ class Cmdlet(Deed, frozen=True, kw_only=True):
     parameters: str
 
 
+class MailRead(Deed, frozen=True, kw_only=True):
+    """One request to Exchange Web Services for somebody's mail. `reader` is as whom it acted."""
+
+    action: str
+    reader: str
+
+
 class Command(Deed, frozen=True, kw_only=True):
     """One process that an actor started. `parent` is the image that started it."""
 

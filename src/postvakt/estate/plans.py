@@ -149,10 +149,10 @@ def plan(hosts: int, seed: int, days: int) -> list[ServerPlan]:
 
 
 def _machine(turn: int, story: Story) -> Machine:
-    """The six of the demo are alike."""
+    """The six of the demo are alike. With each round of the scenarios each meets another machine."""
     if turn < len(ORDER):
         return USUAL_MACHINE
-    return machine(turn, only=story.release)
+    return machine(turn + turn // len(KINDS), only=story.release)
 
 
 def _server(index: int, turn: int, name: str, seed: int, days: int, dice: random.Random) -> ServerPlan:

@@ -22,6 +22,7 @@ from postvakt.estate.pages import pages
 from postvakt.estate.placed import Made, Placed
 from postvakt.estate.plans import ACQUIRED, Layout, ServerPlan
 from postvakt.estate.proxy_log import proxy_logs
+from postvakt.estate.service_logs import service_logs
 from postvakt.estate.traces import Absent
 from postvakt.estate.truths import Truth, traced, truth
 
@@ -32,6 +33,7 @@ SOURCES: tuple[Callable[[ServerPlan], Iterator[Made]], ...] = (
     iis_logs,
     pages,
     proxy_logs,
+    service_logs,
 )
 """What a server's files come from. A new kind of file is a line here."""
 
@@ -43,7 +45,11 @@ COPY_LOG = (
 ESCAPED = str.maketrans({"%": "%25", ":": "%3A"})
 
 
-LEFT_OUT = {"": (), "exchange-logs": ("/Logging/",), "web-logs": ("/Logging/", "/W3SVC")}
+LEFT_OUT = {
+    "": (),
+    "exchange-logs": ("/Logging/", "/TransportRoles/Logs/"),
+    "web-logs": ("/Logging/", "/TransportRoles/Logs/", "/W3SVC"),
+}
 """Parts of the paths that a collector passed over."""
 
 

@@ -9,17 +9,17 @@ from postvakt.estate.machines import EXCHANGE_2010, Release
 
 Scenario = Literal[
     "attacked", "probed", "clean", "half-wiped", "patched", "shell-unused",
-    "attempt-failed", "ssrf-only", "shell-used", "lateral-movement", "ransomware", "two-actors",
+    "attempt-failed", "ssrf-only", "mail-taken", "shell-used", "lateral-movement", "ransomware", "two-actors",
     "responders-tools", "microsoft-scan", "check-scan", "logs-rolled", "no-exchange-logs", "no-web-logs",
     "exchange-2010", "exchange-2010-clean",
 ]  # fmt: skip
 
 Step = Literal[
     "probe", "probe-again", "microsoft-scan", "check-scan", "blocked", "guess",
-    "session", "write", "um", "use", "dump", "spread", "ransom", "wipe",
+    "session", "mail", "write", "um", "use", "dump", "spread", "ransom", "wipe",
 ]  # fmt: skip
 """What an actor does. `blocked`: the chain against a patched server; `guess`: against one that does not know the back
-end that was guessed; `session`: the flaw answers; `um`: the Unified Messaging flaw."""
+end that was guessed; `session`: the flaw answers; `mail`: it lets mail be read; `um`: the Unified Messaging flaw."""
 
 Patched = Literal["never", "before", "later"]
 
@@ -84,6 +84,7 @@ STORIES: Mapping[Scenario, Story] = {
     "shell-unused": Story(outcome="compromised", grade="file-written", acts=(Act(CHAIN),)),
     "attempt-failed": Story(outcome="attempted", grade="attempt-failed", acts=(Act(("guess",)),)),
     "ssrf-only": Story(outcome="compromised", grade="access-gained", acts=(Act(("session",)),)),
+    "mail-taken": Story(outcome="compromised", grade="impact", acts=(Act(("session", "mail")),)),
     "shell-used": Story(outcome="compromised", grade="shell-used", acts=(Act((*CHAIN, "use")),)),
     "lateral-movement": Story(
         outcome="compromised",
