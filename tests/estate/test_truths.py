@@ -15,7 +15,7 @@ from postvakt.estate.stories import KINDS, STORIES
 from postvakt.model.report import HostRow, Report
 from tests.commands import cases
 
-DAYS = 2
+DAYS = 1
 DISPUTED = ("check-scan", "mail-taken", "no-exchange-logs")
 """Scenarios whose verdict is not the truth yet; the truth is what the published facts say of their traces."""
 

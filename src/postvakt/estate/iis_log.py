@@ -7,8 +7,8 @@ from postvakt.estate import attack
 from postvakt.estate.people import NETBIOS, machine
 from postvakt.estate.placed import Made
 from postvakt.estate.plans import ServerPlan
-from postvakt.estate.text_log import Line, daily, hours
-from postvakt.estate.traffic import Visit, visits
+from postvakt.estate.text_log import Line, daily
+from postvakt.estate.traffic import Visit, ordinary
 
 HEADER = (
     "date time s-ip cs-method cs-uri-stem cs-uri-query s-port cs-username c-ip cs(User-Agent) "
@@ -35,11 +35,10 @@ def iis_logs(server: ServerPlan) -> Iterator[Made]:
 def _lines(server: ServerPlan) -> tuple[list[Line], list[Line]]:
     """Return the lines of the front end and of the back end, in no order."""
     front, back = [*_attack_front(server)], [*_attack_back(server)]
-    for hour in hours(server):
-        for visit in visits(server, hour):
-            front.append(_visit(server, visit, FRONT[1]))
-            if visit.protocol:
-                back.append(_visit(server, visit, BACK[1]))
+    for visit in ordinary(server):
+        front.append(_visit(server, visit, FRONT[1]))
+        if visit.protocol:
+            back.append(_visit(server, visit, BACK[1]))
     return front, back if server.machine.release.has_front_end_proxy else []
 
 

@@ -11,7 +11,7 @@ from postvakt.estate.deeds import ProxyStep
 from postvakt.estate.people import NETBIOS
 from postvakt.estate.placed import Made
 from postvakt.estate.plans import ServerPlan
-from postvakt.estate.text_log import Line, daily, exchange_header, hours, stamp
+from postvakt.estate.text_log import Line, daily, exchange_header, stamp
 
 HEADER = (
     "DateTime,RequestId,MajorVersion,MinorVersion,BuildVersion,RevisionVersion,ClientRequestId,Protocol,"
@@ -46,10 +46,9 @@ def _lines(server: ServerPlan, fields: list[str]) -> dict[str, list[Line]]:
     """Return the lines of each protocol."""
     dice = server.random("proxy")
     lines: dict[str, list[Line]] = defaultdict(list)
-    for hour in hours(server):
-        for visit in traffic.visits(server, hour):
-            if visit.protocol:
-                lines[visit.protocol].append(_visit(server, visit, fields, dice))
+    for visit in traffic.ordinary(server):
+        if visit.protocol:
+            lines[visit.protocol].append(_visit(server, visit, fields, dice))
     for step in attack.proxy_steps(server):
         lines[step.protocol].append(_attack(server, step, fields, dice))
     return lines

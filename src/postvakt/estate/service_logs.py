@@ -82,24 +82,23 @@ def _head(server: ServerPlan, instant: datetime) -> dict[str, object]:
 
 def _web_services(server: ServerPlan) -> Iterator[Line]:
     dice = server.random("web services")
-    for hour in hours(server):
-        for visit in traffic.visits(server, hour):
-            if visit.protocol == "Ews" and visit.account is not None:
-                row = {
-                    **_head(server, visit.time),
-                    "RequestId": visit.request,
-                    "AuthenticationType": visit.authentication,
-                    "IsAuthenticated": "true",
-                    "AuthenticatedUser": f"{NETBIOS}\\{visit.account.name}",
-                    "UserAgent": visit.agent,
-                    "ClientIpAddress": visit.client,
-                    "FrontEndServer": server.name,
-                    "SoapAction": dice.choice(ACTIONS),
-                    "HttpStatus": 200,
-                    "ActAsUser": f"{visit.account.name}@{DOMAIN}",
-                    "TotalRequestTime": dice.randrange(3, 90),
-                }
-                yield Line(visit.time, _text(EWS_FIELDS, row))
+    for visit in traffic.ordinary(server):
+        if visit.protocol == "Ews" and visit.account is not None:
+            row = {
+                **_head(server, visit.time),
+                "RequestId": visit.request,
+                "AuthenticationType": visit.authentication,
+                "IsAuthenticated": "true",
+                "AuthenticatedUser": f"{NETBIOS}\\{visit.account.name}",
+                "UserAgent": visit.agent,
+                "ClientIpAddress": visit.client,
+                "FrontEndServer": server.name,
+                "SoapAction": dice.choice(ACTIONS),
+                "HttpStatus": 200,
+                "ActAsUser": f"{visit.account.name}@{DOMAIN}",
+                "TotalRequestTime": dice.randrange(3, 90),
+            }
+            yield Line(visit.time, _text(EWS_FIELDS, row))
     for read in attack.mail_reads(server):
         yield _mail_read(server, read, dice)
 

@@ -3,6 +3,7 @@
 Told once, so that the front end's proxy log and the web logs of both sites say the same.
 """
 
+import functools
 import random
 import uuid
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from postvakt.estate.people import HEALTH_MAILBOX, OPERATOR, USERS, Account
-from postvakt.estate.plans import ServerPlan
+from postvakt.estate.plans import ACQUIRED, ServerPlan
 
 HOST = "mail.corp.example"
 PROBE_AGENT = "AMProbe/Local/ClientAccess"
@@ -97,8 +98,19 @@ def protocols(server: ServerPlan) -> tuple[str, ...]:
     return tuple(name for name in PROBED if name != "Mapi" or server.machine.release.has_front_end_proxy)
 
 
+@functools.lru_cache(maxsize=2)
+def ordinary(server: ServerPlan) -> tuple[Visit, ...]:
+    """Return the ordinary requests of all hours that a server's busy logs cover, told once for the logs that ask."""
+    hour = server.kept
+    every: list[Visit] = []
+    while hour < ACQUIRED:
+        every += visits(server, hour)
+        hour += timedelta(hours=1)
+    return tuple(every)
+
+
 def visits(server: ServerPlan, hour: datetime) -> Iterator[Visit]:
-    """Yield the ordinary requests of one hour; the same for every log that asks."""
+    """Yield the ordinary requests of one hour, the same whenever they are asked for."""
     dice = server.random(f"traffic {hour:%Y%m%d%H}")
     known = protocols(server)
     for protocol in known:
