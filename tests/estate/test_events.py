@@ -6,11 +6,13 @@ from functools import cache
 from io import BytesIO
 from typing import Any
 
+import msgspec
 import pyevtx
 import pytest
 from evtx import PyEvtxParser
 
 from postvakt.estate.events import CHANNELS, event_logs
+from postvakt.estate.machines import Watch
 from postvakt.estate.placed import Placed
 from postvakt.estate.plans import ACQUIRED, ServerPlan, plan
 from postvakt.estate.stories import KINDS, ORDER
@@ -124,3 +126,16 @@ def test_a_child_names_the_parent_that_its_shell_was() -> None:
     assert child["ParentImage"] == parent["Image"]
     assert child["ParentCommandLine"] == parent["CommandLine"]
     assert parent["ParentImage"].endswith("\\w3wp.exe")
+
+
+@pytest.mark.parametrize(
+    ("watch", "sysmon", "audited"), [("both", True, True), ("sysmon", True, False), ("audit", False, True)]
+)
+def test_what_watches_over_a_server_tells_of_its_processes(watch: Watch, sysmon: bool, audited: bool) -> None:
+    planned = server("attacked")
+    watched = msgspec.structs.replace(planned.machine, watch=watch)
+    made = list(event_logs(msgspec.structs.replace(planned, machine=watched)))
+    told = {trace.id for log in made if isinstance(log, Placed) for trace in log.traces}
+    assert any("Sysmon" in log.path for log in made if isinstance(log, Placed)) == sysmon
+    assert any(name.endswith("/event/process") for name in told) == sysmon
+    assert any(name.endswith("/event/audit") for name in told) == audited

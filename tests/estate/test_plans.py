@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from postvakt.estate import plans
-from postvakt.estate.machines import DRIVES, LANGUAGES, RELEASES, USUAL_MACHINE
+from postvakt.estate.machines import DRIVES, LANGUAGES, RELEASES, USUAL_MACHINE, WATCHES
 from postvakt.estate.plans import ServerPlan, plan
 from postvakt.estate.stories import KINDS, ORDER
 from postvakt.estate.truths import truth
@@ -31,6 +31,7 @@ def test_the_demo_s_six_are_alike_and_later_ones_differ() -> None:
     assert {machine.release for machine in machines} >= set(RELEASES)
     assert {machine.language for machine in machines} >= set(LANGUAGES)
     assert {machine.drives for machine in machines} == set(DRIVES)
+    assert {machine.watch for machine in machines} == set(WATCHES)
 
 
 def test_a_scenario_meets_every_release_in_time_save_those_of_exchange_2010() -> None:

@@ -12,6 +12,7 @@ from postvakt.estate.plans import ACQUIRED, ServerPlan
 from postvakt.estate.traces import Absent
 
 FOLDER = "C/Windows/System32/winevt/Logs"
+SYSMON = "Microsoft-Windows-Sysmon/Operational"
 DEFENDER = "Microsoft-Windows-Windows Defender/Operational"
 
 
@@ -30,7 +31,7 @@ class Channel(msgspec.Struct, frozen=True):
 CHANNELS = (
     Channel("Application", quiet_logs.application),
     Channel("MSExchange Management", exchange_log.events, busy=True),
-    Channel("Microsoft-Windows-Sysmon/Operational", sysmon_log.events, busy=True),
+    Channel(SYSMON, sysmon_log.events, busy=True),
     Channel(DEFENDER, quiet_logs.defender),
     Channel("Security", security_log.events, busy=True),
     Channel("System", quiet_logs.system),
@@ -40,8 +41,9 @@ CHANNELS = (
 
 def event_logs(server: ServerPlan) -> Iterator[Made]:
     """Yield every event log of a server, as a collector copies it from the running machine."""
+    lacking = {DEFENDER: not server.machine.release.defender, SYSMON: not server.machine.has_sysmon}
     for channel in CHANNELS:
-        if channel.name != DEFENDER or server.machine.release.defender:
+        if not lacking.get(channel.name):
             yield from _log(server, channel)
 
 

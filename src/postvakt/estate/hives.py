@@ -31,7 +31,7 @@ class Service(NamedTuple):
     name: str
     program: str
     kind: int
-    only: str = ""
+    years: tuple[int, ...] = ()
     """The years of Exchange that have it; empty where all have."""
 
 
@@ -40,16 +40,17 @@ SERVICES = (
             "%SystemRoot%\\System32\\svchost.exe -k LocalServiceNetworkRestricted", SHARED),
     Service("LanmanServer", "Server", "%SystemRoot%\\system32\\svchost.exe -k netsvcs", SHARED),
     Service("MSExchangeFrontEndTransport", "Microsoft Exchange Frontend Transport",
-            '"{bin}MSExchangeFrontendTransport.exe"', OWN, "2013 2016 2019"),
-    Service("MSExchangeHM", "Microsoft Exchange Health Manager", '"{bin}MSExchangeHMHost.exe"', OWN, "2013 2016 2019"),
+            '"{bin}MSExchangeFrontendTransport.exe"', OWN, (2013, 2016, 2019)),
+    Service("MSExchangeHM", "Microsoft Exchange Health Manager",
+            '"{bin}MSExchangeHMHost.exe"', OWN, (2013, 2016, 2019)),
     Service("MSExchangeIS", "Microsoft Exchange Information Store",
             '"{bin}Microsoft.Exchange.Store.Service.exe"', OWN),
     Service("MSExchangeTransport", "Microsoft Exchange Transport", '"{bin}MSExchangeTransport.exe"', OWN),
-    Service("MSExchangeUM", "Microsoft Exchange Unified Messaging", '"{bin}umservice.exe"', OWN, "2010 2013 2016"),
+    Service("MSExchangeUM", "Microsoft Exchange Unified Messaging", '"{bin}umservice.exe"', OWN, (2010, 2013, 2016)),
     Service("Sysmon64", "Sysmon64", "C:\\Windows\\Sysmon64.exe", OWN),
     Service("W3SVC", "World Wide Web Publishing Service", "%windir%\\system32\\svchost.exe -k iissvcs", SHARED),
     Service("WinDefend", "Windows Defender Service",
-            '"%ProgramFiles%\\Windows Defender\\MsMpEng.exe"', OWN, "2016 2019"),
+            '"%ProgramFiles%\\Windows Defender\\MsMpEng.exe"', OWN, (2016, 2019)),
 )  # fmt: skip
 
 
@@ -95,7 +96,9 @@ def _system(server: ServerPlan, seen: datetime) -> Tree:
     shutdown = binary("ShutdownTime", struct.pack("<Q", filetime(stopped)))
     tree.add(f"{control}\\Windows", shutdown, written=stopped)
     for service in SERVICES:
-        if not service.only or str(server.machine.release.year) in service.only:
+        if service.key == "Sysmon64" and not server.machine.has_sysmon:
+            continue
+        if not service.years or server.machine.release.year in service.years:
             program = service.program.format(bin=server.machine.install_path + "Bin\\")
             tree.add(f"{services}\\{service.key}", *_service(service.name, program, service.kind))
     for installed in operators.services_installed(server):

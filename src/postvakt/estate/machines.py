@@ -3,6 +3,8 @@
 Builds and updates are those of Microsoft's build table; what Windows calls things in a language, Windows itself.
 """
 
+from typing import Literal
+
 import msgspec
 
 Build = tuple[int, int, int, int]
@@ -204,12 +206,27 @@ DRIVES = (
 )
 
 
+Watch = Literal["both", "sysmon", "audit"]
+"""What tells of started processes: Sysmon, the audit of the Security log, or both."""
+
+WATCHES: tuple[Watch, ...] = ("both", "sysmon", "audit")
+
+
 class Machine(msgspec.Struct, frozen=True):
-    """One server's Exchange, language and drives."""
+    """One server's Exchange, language and drives, and what watches over it."""
 
     release: Release
     language: Language
     drives: Drives
+    watch: Watch = "both"
+
+    @property
+    def has_sysmon(self) -> bool:
+        return self.watch != "audit"
+
+    @property
+    def audits_processes(self) -> bool:
+        return self.watch != "sysmon"
 
     @property
     def exchange(self) -> str:
@@ -237,6 +254,7 @@ def machine(turn: int, *, only: Release | None = None) -> Machine:
         only or RELEASES[turn % len(RELEASES)],
         LANGUAGES[turn % len(LANGUAGES)],
         DRIVES[turn % len(DRIVES)],
+        WATCHES[turn // len(DRIVES) % len(WATCHES)],
     )
 
 

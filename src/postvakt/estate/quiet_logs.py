@@ -24,7 +24,7 @@ UM_TOLD = (
     "'Microsoft.Exchange.UM.UMCore.PipelineContext'. at Microsoft.Exchange.UM.UMCore.PipelineContext.FromHeaderFile()",
 )
 CLEARED = ("Microsoft-Windows-Sysmon/Operational", "MSExchange Management")
-"""The logs that the attacker cleared beside the Security log; the System log tells of each."""
+"""The logs that the attacker cleared beside the Security log, where they are there; the System log tells of each."""
 
 DEFENDER = ("Microsoft Defender Antivirus", "4.18.2101.9")
 FOUND_LATER = timedelta(days=7, hours=3)
@@ -54,7 +54,8 @@ def system(server: ServerPlan, hours: list[datetime]) -> Iterator[Event]:
     for deed in intruder.service_installed(server):
         yield _service(deed.time, intruder.SERVICE, intruder.ENCRYPTOR, deed)
     for actor, instant in intruder.clearings(server):
-        for number, channel in enumerate(CLEARED):
+        there = CLEARED if server.machine.has_sysmon else CLEARED[1:]
+        for number, channel in enumerate(there):
             cleared = intruder.deed(
                 actor,
                 "wipe",

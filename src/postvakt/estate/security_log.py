@@ -33,17 +33,18 @@ PRIVILEGES = "\r\n\t\t\t".join(
 def events(server: ServerPlan, hours: list[datetime]) -> Iterator[Event]:
     """Yield the log's events, in no order. `hours` are the full hours that the log covers."""
     dice = server.random("security")
+    audited = server.machine.audits_processes
     for hour in hours:
         yield from _session(server, hour + timedelta(seconds=dice.randrange(5, 3500)), HEALTH_MAILBOX, dice)
         yield from _session(server, hour + timedelta(seconds=dice.randrange(5, 3500)), machine(server), dice)
         if 6 <= hour.hour <= 18 and hour.weekday() < 5:
             person = dice.choice(USERS)
             yield from _session(server, hour + timedelta(seconds=dice.randrange(5, 3500)), person, dice)
-        for run in programs.quiet(server, hour):
+        for run in programs.quiet(server, hour) if audited else ():
             yield process(server, run)
     for instant in operators.sign_ins(server):
         yield from _session(server, instant, OPERATOR, dice, kind=REMOTE_DESKTOP, address=operators.JUMP_HOST)
-    for run in (*programs.administrators(server), *programs.attack_runs(server)):
+    for run in (*programs.administrators(server), *programs.attack_runs(server)) if audited else ():
         yield process(server, run)
     for deed in intruder.explicit_sign_ins(server):
         yield _explicit(server, deed)
