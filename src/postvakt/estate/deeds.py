@@ -28,7 +28,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
     def time(self) -> datetime:
         return self.actor.at(self.minute)
 
-    def trace(self, artifact: str, of: str = "", *, time: datetime | None = None) -> Trace:
+    def trace(self, artifact: str, of: str = "") -> Trace:
         """Return this deed's trace in a table; `of` tells apart two of them in one table."""
         parts = (f"actor-{self.actor.number + 1}", self.step, self.name, artifact, *((of,) if of else ()))
         return Trace(
@@ -36,7 +36,7 @@ class Deed(msgspec.Struct, frozen=True, kw_only=True):
             step=self.step,
             actor=self.actor.address,
             artifact=artifact,
-            time=time or self.time,
+            time=self.time,
             says=self.says,
         )
 

@@ -1,11 +1,12 @@
 """What the people who run a synthetic server did on it: some of it looks like an attack and is none."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 import msgspec
 
-from postvakt.estate.plans import ACQUIRED, PATCHED_AT, ServerPlan
+from postvakt.estate.plans import ACQUIRED, ServerPlan
 
 SYSTEM = "C:\\Windows\\System32\\"
 EXPLORER = "C:\\Windows\\explorer.exe"
@@ -16,7 +17,7 @@ OAB_IDENTITY = "b8a1f0c4-63de-4d0f-8a41-0c9be2d7c5f3"
 BACKUP = ("Example Backup Agent", '"C:\\Program Files\\Example Backup\\agent.exe" -service')
 """A service that an administrator installs, by name and program."""
 
-RESPONDED_ON = datetime(2021, 3, 10, 9, 0, tzinfo=PATCHED_AT.tzinfo)
+RESPONDED_ON = datetime(2021, 3, 10, 9, 0, tzinfo=UTC)
 
 
 class Administered(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,7 +119,6 @@ def responded(server: ServerPlan) -> datetime:
 
 
 def services_installed(server: ServerPlan) -> Iterator[datetime]:
-    """Yield when an administrator installed the agent of the backup."""
-    for day in working_days(server):
+    """Yield when an administrator installed the agent of the backup: on the first day."""
+    for day in islice(working_days(server), 1):
         yield day + timedelta(hours=3, minutes=11)
-        return

@@ -38,7 +38,7 @@ def pages(server: ServerPlan) -> Iterator[Made]:
     if server.story.responders:
         yield from responders.left(server)
     for left in intruder.left_files(server):
-        trace = left.trace("file", time=left.time)
+        trace = left.trace("file")
         if left.removed:
             yield Absent(trace, "the attacker deleted the file")
         else:

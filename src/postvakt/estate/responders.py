@@ -8,18 +8,12 @@ from postvakt.estate.installed import rewrite_rules
 from postvakt.estate.operators import responded
 from postvakt.estate.placed import Placed
 from postvakt.estate.plans import ServerPlan
-from postvakt.estate.traffic import protocols
 
 PATTERN = base64.b64decode("ZXZhbChSZXF1ZXN0WyI=").decode()
 """What a rule for web shells looks for, and so holds."""
 
-AGES = (
-    ("OabGen", "OABGeneratorLog"),
-    ("Ecp", "ECP"),
-    ("EcpProxy", "HttpProxy\\Ecp"),
-    ("OwaProxy", "HttpProxy\\Owa"),
-    ("EwsProxy", "HttpProxy\\Ews"),
-)
+AGES = ("OabGen", "Ecp", "EcpProxy", "OwaProxy", "EwsProxy")
+"""The logs whose age Microsoft's check tells, of the dozen that it knows."""
 
 
 def left(server: ServerPlan) -> Iterator[Placed]:
@@ -50,9 +44,8 @@ def _script() -> str:
 
 def _ages(server: ServerPlan) -> str:
     days = (responded(server) - server.begins).days
-    names = [name for name, _ in AGES if protocols(server)]
-    head = ",".join(f'"{name}"' for name in names)
-    return f"{head}\r\n" + ",".join(f'"{days}.0"' for _ in names) + "\r\n"
+    head = ",".join(f'"{name}"' for name in AGES)
+    return f"{head}\r\n" + ",".join(f'"{days}.0"' for _ in AGES) + "\r\n"
 
 
 def _safety_scanner(server: ServerPlan) -> str:
