@@ -8,7 +8,7 @@ import msgspec
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.directive import ChainSpec, Step
 from postvakt.model.report import HostRow, VerdictRow
-from postvakt.model.rule import Rule, Stage
+from postvakt.model.rule import Stage
 from postvakt.model.story import Asking, Moved, Story, Trace
 from postvakt.reason import story as reasoning
 from postvakt.reason.findings import identity
@@ -26,9 +26,6 @@ STAGES: dict[str, Stage] = {
     "export": "impact",
     "scan": "authorised-scan",
     "wiped": "tampering",
-}
-RULES = {
-    name: Rule(id=name, kind="sigma", title=f"Title {name}", stage=stage) for name, stage in STAGES.items()
 }
 CHAIN = ChainSpec(
     id="known",
@@ -48,9 +45,7 @@ def told(*traces: Trace, **seen: Any) -> Story:
         finding(STAGES[name], rule=name, id=identity(name, "EX01")) for name in {t.rule for t in traces}
     ]
     looked = reasoning.Seen(traces=traces, **seen)
-    return reasoning.story(
-        HOST, looked, RULES, [CHAIN], findings, [covered("log_probe"), covered("log_ssrf")]
-    )
+    return reasoning.story(HOST, looked, [CHAIN], findings, [covered("log_probe"), covered("log_ssrf")])
 
 
 def steps(made: Story, actor: int = 0) -> list[tuple[str, int]]:
@@ -93,7 +88,7 @@ def test_a_label_is_no_deed() -> None:
 
 def test_an_acknowledged_finding_tells_no_story() -> None:
     seen = reasoning.Seen(traces=(trace(0, rule="ssrf", address=ONE),))
-    assert reasoning.story(HOST, seen, RULES, [CHAIN], [], []).actors == ()
+    assert reasoning.story(HOST, seen, [CHAIN], [], []).actors == ()
 
 
 def test_two_actors_are_kept_apart_and_what_they_share_is_told() -> None:
@@ -175,3 +170,42 @@ def test_what_stands_on_several_hosts_joins_them() -> None:
 def test_a_story_is_plain_values() -> None:
     made = told(trace(0, rule="ssrf", address=ONE))
     assert msgspec.json.decode(msgspec.json.encode(made), type=Story) == made
+
+
+OTHER_CHAIN = ChainSpec(
+    id="other",
+    title="another attack",
+    steps=(
+        Step(id="way-in", title="Another way in", stage="access-gained", rules=("known",)),
+        Step(id="page", title="A page", stage="file-written", rules=("file",)),
+    ),
+)
+
+
+def of(chains: list[ChainSpec], *traces: Trace) -> list[str]:
+    findings = [finding(STAGES[t.rule], rule=t.rule, id=identity(t.rule, "EX01")) for t in traces]
+    made = reasoning.story(HOST, reasoning.Seen(traces=traces), chains, findings, [])
+    return [step.title for step in made.actors[0].steps]
+
+
+def test_an_attack_is_known_by_the_rules_that_are_its_own() -> None:
+    both = [CHAIN, OTHER_CHAIN]
+    assert of(both, trace(0, rule="known", address=ONE)) == ["Another way in"]
+    assert of(both, trace(0, rule="file", address=ONE)) == ["Step probe", "Step ssrf", "Step file"]
+    assert of(both, trace(0, rule="ssrf", address=ONE), trace(1, rule="known", address=ONE, locator=2)) == [
+        "Step probe",
+        "Step ssrf",
+        "Another way in",
+    ]
+
+
+def test_a_step_that_the_attack_can_do_without_is_no_missing_link() -> None:
+    steps = tuple(msgspec.structs.replace(step, optional=step.id == "ssrf") for step in CHAIN.steps)
+    chain = msgspec.structs.replace(CHAIN, steps=steps)
+    assert of([chain], trace(0, rule="file", address=ONE)) == ["Step probe", "Step file"]
+
+
+def test_a_presumption_that_was_taken_back_takes_no_later_step() -> None:
+    seen = reasoning.Seen(traces=(trace(0, rule="ssrf", address=ONE),))
+    made = reasoning.story(HOST, seen, [CHAIN], [finding("probe", rule="ssrf", id="x")], [])
+    assert steps(made) == [("probe", 1)]

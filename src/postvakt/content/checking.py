@@ -21,6 +21,7 @@ from postvakt.model.directive import ChainSpec, Directive
 from postvakt.model.rule import LEVELS, Confidence, Stage
 
 T = TypeVar("T")
+YIELDS = "yields_to"
 NOTES = ("stage", "confidence", "means", "benign", "next", "facts")
 TAG = re.compile(r"attack\.(t\d{4}(\.\d{3})?|[a-z-]+)|cve\.\d{4}-\d{4,7}")
 
@@ -135,10 +136,12 @@ def _bad_tags(rule: dict[str, Any]) -> list[str]:
 
 
 def _notes(notes: object) -> Iterator[str]:
-    if not isinstance(notes, dict) or set(notes) != set(NOTES):
+    if not isinstance(notes, dict) or set(notes) - {YIELDS} != set(NOTES):
         yield f"postvakt: is not a mapping of {', '.join(NOTES)}"
         return
     yield from _note_faults("postvakt.", notes)
+    if not known.is_coverage(str(notes.get(YIELDS, "file"))):
+        yield f"postvakt.{YIELDS}: {notes[YIELDS]!r} is no coverage name"
     named = notes["facts"]
     yield from _fact_faults("postvakt.", named if isinstance(named, list) else [])
 

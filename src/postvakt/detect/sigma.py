@@ -87,7 +87,7 @@ modifier_mapping.setdefault("utf16le", SigmaWideModifier)
 MOST_PARTS = 100_000
 """Parts of a rule that are read: a few lines of YAML can refer to each other into billions."""
 
-OWN_KEYS = ("stage", "confidence", "means", "benign", "next", "facts")
+OWN_KEYS = ("stage", "confidence", "means", "benign", "next", "facts", "yields_to")
 
 
 def add(text: RuleText, tables: list[TableSpec], shelf: Shelf) -> None:
@@ -195,6 +195,7 @@ def _rule(parsed: SigmaRule, made: str, document: Mapping[str, Any], text: RuleT
         origin=text.origin,
         path=text.path,
         author=parsed.author or "",
+        yields_to=str(own.get("yields_to") or ""),
     )
 
 

@@ -67,13 +67,17 @@ class Directive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """One step of a known attack and the rules, by id, that show it; `needs` are coverage names that could."""
+    """One step of a known attack and the rules, by id, that show it; `needs` are coverage names that could.
+
+    An `optional` step is no link: the attack goes on without it.
+    """
 
     id: str
     title: str
     stage: Stage
     rules: tuple[str, ...]
     needs: tuple[str, ...] = ()
+    optional: bool = False
 
 
 class ChainSpec(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

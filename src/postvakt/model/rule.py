@@ -45,6 +45,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     author: str = ""
     valid_from: datetime | None = None
     valid_until: datetime | None = None
+    yields_to: str = ""
 
 
 class NotAsked(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,11 +3,17 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+import msgspec
 
 from postvakt.model.clock import from_micros
 from postvakt.model.conclusion import MatchGroup
-from postvakt.model.report import Acknowledgement, FindingRow, Sample
+from postvakt.model.report import Acknowledgement, CoverageRow, FindingRow, Sample
 from postvakt.model.rule import LEVELS, Rule, Stage
+
+AROUND = timedelta(hours=1)
+"""Two logs of one request may begin and end this far apart."""
 
 SAMPLES = 8
 """Matched rows that a finding shows; the others are counted, and found by `postvakt query`."""
@@ -36,16 +42,43 @@ def findings(
     groups: Iterable[MatchGroup],
     rules: Mapping[str, Rule],
     acknowledged: Mapping[str, Acknowledgement],
+    read: Iterable[CoverageRow] = (),
 ) -> tuple[FindingRow, ...]:
-    """Return one host's findings, the gravest first, then by first time."""
+    """Return one host's findings, the gravest first, then by first time. `read` is what was read of the host."""
+    covered = {row.artifact: row for row in read}
     by_rule: dict[str, list[MatchGroup]] = defaultdict(list)
     for group in groups:
         by_rule[group.rule].append(group)
     found = [
-        _finding(host, rules[rule], by_rule[rule], acknowledged.get(identity(rule, host)))
+        _yielded(
+            _finding(host, rules[rule], by_rule[rule], acknowledged.get(identity(rule, host))),
+            rules[rule],
+            covered,
+        )
         for rule in sorted(by_rule)
     ]
     return tuple(sorted(found, key=_gravity))
+
+
+def _yielded(row: FindingRow, rule: Rule, covered: Mapping[str, CoverageRow]) -> FindingRow:
+    """Take a presumption back where the source that knows better covers the same time: it would show a success."""
+    better = covered.get(rule.yields_to)
+    if better is None or row.first is None or row.last is None or not _covers(better, row.first, row.last):
+        return row
+    return msgspec.structs.replace(
+        row,
+        stage="probe",
+        level="medium",
+        confidence="low",
+        means=f"{row.means} {rule.yields_to} of the same time was read and says what came of it: see its findings.",
+    )
+
+
+def _covers(row: CoverageRow, first: datetime, last: datetime) -> bool:
+    if row.first is None or row.last is None:
+        return False
+    inside = row.first - AROUND <= first and last <= row.last + AROUND
+    return inside and not any(hole.first <= last and first <= hole.last for hole in row.holes)
 
 
 def _gravity(row: FindingRow) -> tuple[int, int, bool, str, str]:

@@ -137,7 +137,7 @@ def _host(
 ) -> HostRow:
     read = coverage.rows(spans, facts.specs)
     window = _window(facts, read)
-    found = findings.findings(host.name, matches, facts.rules, facts.acknowledged)
+    found = findings.findings(host.name, matches, facts.rules, facts.acknowledged, read)
     asked = [q for q in facts.directive.questions if _concerns(q, host)]
     answered = verdict.questions(asked, host.roles, found, read, window)
     missing = _missing(asked, facts.directive.requirements, read)
@@ -159,7 +159,7 @@ def _host(
         mitigations=(),
         answers=tuple(_requirement(r, read) for r in facts.directive.requirements),
         baseline=held,
-        story=story(host, facts.seen.get(host.name, Seen()), facts.rules, facts.chains, found, read),
+        story=story(host, facts.seen.get(host.name, Seen()), facts.chains, found, read),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.directive import ChainSpec, Step
 from postvakt.model.report import CoverageRow, FindingRow
-from postvakt.model.rule import Rule, Stage
+from postvakt.model.rule import Stage
 from postvakt.model.story import (
     ActorRow,
     Asking,
@@ -61,6 +61,9 @@ READING = frozenset(("http_proxy", "ews"))
 
 MOST_MAIL = 500
 
+Stages = Mapping[str, Stage]
+"""What each rule's finding on the host shows, by the rule."""
+
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured of one host for its story. `own` are addresses under which it answers."""
@@ -75,24 +78,23 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 def story(
     host: HostConclusion,
     seen: Seen,
-    rules: Mapping[str, Rule],
     specs: Iterable[ChainSpec],
     findings: Sequence[FindingRow],
     coverage: Sequence[CoverageRow],
 ) -> Story:
     """Return the story of a host; one without deeds has addresses and a clock alone."""
-    standing = {row.rule for row in findings if row.acknowledged is None}
-    deeds = [t for t in seen.traces if rules[t.rule].stage in TOLD and t.rule in standing]
+    stages = {row.rule: row.stage for row in findings if row.acknowledged is None}
+    deeds = [t for t in seen.traces if stages.get(t.rule) in TOLD]
     traced = Counter(t.address for t in deeds if t.address)
     who = addresses(seen.asking, seen.own, traced)
     hidden = {row.address for row in who if row.role in ("self", "balancer")} | seen.own
-    steps = [step for spec in specs for step in spec.steps]
+    known = tuple(specs)
     parties = actors.parties(deeds, hidden)
     rows = tuple(
-        _actor(host.name, party, place, parties, steps, rules, coverage)
+        _actor(host.name, party, place, parties, known, stages, coverage)
         for place, party in enumerate(parties)
     )
-    mail = tuple(_mail(host.name, [t for t in seen.traces if t.rule in standing], rules))
+    mail = tuple(_mail(host.name, [t for t in seen.traces if t.rule in stages], stages))
     told = Story(
         actors=rows,
         pages=tuple(seen.pages),
@@ -108,13 +110,13 @@ def _actor(
     party: Party,
     place: int,
     parties: Sequence[Party],
-    steps: Sequence[Step],
-    rules: Mapping[str, Rule],
+    known: Sequence[ChainSpec],
+    stages: Stages,
     coverage: Sequence[CoverageRow],
 ) -> ActorRow:
     visits = actors.visits(party.placed)
-    stages = [rules[one.trace.rule].stage for one in party.placed]
-    furthest = max((stage for stage in stages if stage in ORDER), key=ORDER.index, default=stages[0])
+    shown = [stages[one.trace.rule] for one in party.placed]
+    furthest = max((stage for stage in shown if stage in ORDER), key=ORDER.index, default=shown[0])
     return ActorRow(
         id=_letter(place) if party.address else "?",
         addresses=(party.address,) if party.address else (),
@@ -123,7 +125,7 @@ def _actor(
         last=visits[-1][1] if visits else None,
         traces=len(party.placed),
         visits=visits,
-        steps=_steps(host, party, steps, rules, coverage, furthest),
+        steps=_steps(host, party, known, stages, coverage),
         shares=_shares(party, place, parties),
     )
 
@@ -137,13 +139,51 @@ def _letter(place: int) -> str:
 def _steps(
     host: str,
     party: Party,
-    steps: Sequence[Step],
-    rules: Mapping[str, Rule],
+    known: Sequence[ChainSpec],
+    stages: Stages,
     coverage: Sequence[CoverageRow],
-    furthest: Stage,
 ) -> tuple[StoryStep, ...]:
-    """Return the known steps in their order up to the furthest that was seen, then what else was done."""
-    taken, further = _taken(party, steps, rules)
+    """Return the steps of the attacks that a party's traces are of, each up to the last that was seen, then the rest.
+
+    An attack is taken for seen by the rules that it shares with no other; without such it is the first one.
+    """
+    rows: list[StoryStep] = []
+    further: dict[Stage, list[Placed]] = defaultdict(list)
+    for chain, placed in _by_chain(party, known):
+        taken = _taken(placed, chain.steps, stages, further)
+        rows += _of_chain(host, chain.steps, taken, coverage, named=bool(party.address))
+    return (
+        *rows,
+        *(_step(host, stage, FURTHER[stage], stage, further[stage]) for stage in FURTHER if stage in further),
+    )
+
+
+def _by_chain(party: Party, known: Sequence[ChainSpec]) -> list[tuple[ChainSpec, list[Placed]]]:
+    """Return the attacks that a party's traces are of, each with its traces."""
+    of_chain = {chain.id: {rule for step in chain.steps for rule in step.rules} for chain in known}
+    shared = Counter(rule for rules in of_chain.values() for rule in rules)
+    seen = {one.trace.rule for one in party.placed}
+    chosen = [chain for chain in known if any(shared[rule] == 1 for rule in seen & of_chain[chain.id])]
+    chosen = chosen or list(known[:1])
+    given: dict[str, list[Placed]] = {chain.id: [] for chain in chosen}
+    for one in party.placed:
+        owner = next((chain.id for chain in chosen if one.trace.rule in of_chain[chain.id]), chosen[0].id)
+        given[owner].append(one)
+    return [(chain, given[chain.id]) for chain in chosen]
+
+
+def _of_chain(
+    host: str,
+    steps: Sequence[Step],
+    taken: Mapping[str, list[Placed]],
+    coverage: Sequence[CoverageRow],
+    *,
+    named: bool,
+) -> list[StoryStep]:
+    """Return one attack's steps; a link that was not seen stands between two that were, and says why.
+
+    Traces that lead to nobody are no chain: of them only what was seen is told.
+    """
     rows: list[StoryStep] = []
     last = 0
     for step in steps:
@@ -151,38 +191,32 @@ def _steps(
         if placed:
             rows.append(_step(host, step.id, step.title, step.stage, placed))
             last = len(rows)
-        else:
-            rows.append(
-                StoryStep(
-                    step=step.id, title=step.title, stage=step.stage, missing=why_missing(step, coverage)
-                )
-            )
-    known = rows[:last] if party.address else [row for row in rows[:last] if row.findings]
-    return (
-        *known,
-        *(_step(host, stage, FURTHER[stage], stage, further[stage]) for stage in FURTHER if stage in further),
-    )
+        elif named and not step.optional:
+            missing = why_missing(step, coverage)
+            rows.append(StoryStep(step=step.id, title=step.title, stage=step.stage, missing=missing))
+    return rows[:last]
 
 
 def _taken(
-    party: Party, steps: Sequence[Step], rules: Mapping[str, Rule]
-) -> tuple[Mapping[str, list[Placed]], Mapping[Stage, list[Placed]]]:
-    """Return a party's traces by known step, and those of stages that no known step has.
+    placed: Iterable[Placed], steps: Sequence[Step], stages: Stages, further: dict[Stage, list[Placed]]
+) -> Mapping[str, list[Placed]]:
+    """Return traces by known step; what is of a stage that no step has goes to `further`.
 
     A rule that no step names (an indicator, say) belongs to the last step of its stage.
     """
     of_rule = {rule: step.id for step in reversed(steps) for rule in step.rules}
     of_stage = {step.stage: step.id for step in steps}
     taken: dict[str, list[Placed]] = defaultdict(list)
-    further: dict[Stage, list[Placed]] = defaultdict(list)
-    for one in party.placed:
-        stage = rules[one.trace.rule].stage
-        step = of_rule.get(one.trace.rule) or of_stage.get(stage)
+    for one in placed:
+        stage = stages[one.trace.rule]
+        # What turned out to be no more than a probe takes no later step, whatever its rule is for.
+        yielded = stage in ATTEMPTED and of_rule.get(one.trace.rule) != of_stage.get(stage)
+        step = of_stage.get(stage) if yielded else of_rule.get(one.trace.rule) or of_stage.get(stage)
         if step:
             taken[step].append(one)
         else:
             further[stage].append(one)
-    return taken, further
+    return taken
 
 
 def _step(host: str, step: str, title: str, stage: Stage, placed: Sequence[Placed]) -> StoryStep:
@@ -214,12 +248,12 @@ def _shares(party: Party, place: int, parties: Sequence[Party]) -> tuple[str, ..
     )
 
 
-def _mail(host: str, traces: Iterable[Trace], rules: Mapping[str, Rule]) -> list[MailRow]:
+def _mail(host: str, traces: Iterable[Trace], stages: Stages) -> list[MailRow]:
     """Return what was done to mailboxes, the first deed first."""
     grouped: dict[tuple[str, MailDeed, str, str, str], list[datetime | None]] = defaultdict(list)
     for trace in traces:
         deed = _deed(trace)
-        if not trace.mailbox or deed is None or rules[trace.rule].stage in LABELLED:
+        if not trace.mailbox or deed is None or stages[trace.rule] in LABELLED:
             continue
         by = trace.address or trace.account
         grouped[trace.mailbox, deed, by, trace.table, trace.rule].append(trace.time)
