@@ -3,6 +3,8 @@
 import pytest
 
 from postvakt import content
+from postvakt.content import library
+from postvakt.content.facts import FACTS, SECTIONS
 from tests.content.proofs import plan
 
 
@@ -32,3 +34,9 @@ def test_what_stands_in_doubt_decides_nothing():
 def test_each_flaw_has_a_rule_that_shows_it(cve):
     shown = ("access-gained", "file-written", "shell-used")
     assert [r.title for r in plan().rules if cve in r.cves and r.stage in shown]
+
+
+def test_each_published_sign_has_a_rule_or_a_reason():
+    named = {name for names in library.shown(content.load()).values() for name in names}
+    assert [fact.id for fact in FACTS.values() if not fact.unseen and fact.id not in named] == []
+    assert {fact.section for fact in FACTS.values()} == set(SECTIONS)
