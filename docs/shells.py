@@ -21,9 +21,9 @@ HEAD = """# Web shells found and pages left alone
 Our YARA rules over two sets: the web shells of `tests/content/shells` (written for this project, one family a folder,
 hidden forms among them; kept encoded), and the pages for ASP and ASP.NET in public packages without any shell. Written
 by `python -m docs.shells NAME=FOLDER...`; `tests/content/test_shells.py` holds the rules to the first set. The shells
-are ours, so the rate says that the rules do what they were written for, not how many of the shells of others they find.
-Two lots (`later-...`) were written before anybody looked what the rules say of them: of the first 7 of 15 were found, of
-the second, after the rules had been mended by the first, 8 of 12. Expect such a rate for shells that are new.
+are ours, so the rate says that the rules do what they were written for, not how many shells of others they find.
+Two lots (`later-...`) were written before anybody looked what the rules say of them. Of the first 7 of 15 were found;
+of the second, after the rules had been mended by the first, 8 of 12. Expect such a rate for shells that are new.
 """
 
 
