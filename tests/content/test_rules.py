@@ -14,6 +14,7 @@ ANY_VALUE = {
     ("lsa-package-foreign", "value"),
     ("msert-found-other", "threat"),
     ("ssrf-answered-signed-in", "AuthenticatedUser"),
+    ("task-hidden", "detail.actions"),
     ("transport-agent-odd", "assemblyPath"),
     ("winlogon-altered", "value"),
 }
