@@ -72,7 +72,7 @@ def _session(
     """Yield a sign-in with its privileges and its end."""
     logon = dice.randrange(0x10000, 0x7FFFFFFF)
     local = account.name.endswith("$")
-    address = address or ("::1" if local else f"198.51.100.{dice.randrange(1, 200)}")
+    address = address or ("::1" if local else f"10.20.30.{dice.randrange(1, 200)}")
     told = (account.sid, account.name, NETBIOS, logon)
     process = f"{operators.SYSTEM}svchost.exe" if kind == REMOTE_DESKTOP else "-"
     yield Event(

@@ -84,7 +84,8 @@ STORIES: Mapping[Scenario, Story] = {
     "shell-unused": Story(outcome="compromised", grade="file-written", acts=(Act(CHAIN),)),
     "attempt-failed": Story(outcome="attempted", grade="attempt-failed", acts=(Act(("guess",)),)),
     "ssrf-only": Story(outcome="compromised", grade="access-gained", acts=(Act(("session",)),)),
-    "mail-taken": Story(outcome="compromised", grade="impact", acts=(Act(("session", "mail")),)),
+    # The forged requests are proof of access; that they were for mail is told with the mailboxes, not by the grade.
+    "mail-taken": Story(outcome="compromised", grade="access-gained", acts=(Act(("session", "mail")),)),
     "shell-used": Story(outcome="compromised", grade="shell-used", acts=(Act((*CHAIN, "use")),)),
     "lateral-movement": Story(
         outcome="compromised",
@@ -108,7 +109,7 @@ STORIES: Mapping[Scenario, Story] = {
     ),
     "check-scan": Story(
         outcome="attempted",
-        grade="probed",
+        grade="attempt-failed",
         acts=(Act(("check-scan",)),),
         patched="before",
         on_patched=True,
