@@ -20,7 +20,11 @@ EXCHANGE = "c:/program files/microsoft/exchange server/v15/"
 def scanned(folder):
     scanner = detect.Scanner(plan())
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return len(files), {(path.name, hit.rule) for path in files for hit in scanner.scan(path.read_bytes())}
+    return len(files), {
+        (path.name, hit.rule)
+        for path in files
+        for hit in scanner.scan(path.read_bytes(), path.as_posix().lower())
+    }
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ def scanner():
     return detect.Scanner(plan())
 
 
-def found(data):
-    return {hit.rule for hit in scanner().scan(data)}
+def found(data, path=None):
+    return {hit.rule for hit in scanner().scan(data, path)}
 
 
 def rule_of(folder):
@@ -72,7 +72,13 @@ def test_miss(rule, folder, name, data):
 
 @pytest.mark.parametrize("path", sorted(QUIET.iterdir()), ids=lambda path: path.name)
 def test_quiet(path):
-    assert found(library.data(path, path.name)) == set()
+    assert found(library.data(path, path.name), f"c:/programdata/{path.name}") == set()
+
+
+def test_a_rule_of_a_folder_means_no_other():
+    dump = next(s.values[3] for s in samples("hit") if s.values[0] == "yara:minidump_in_web_folder")
+    assert found(dump, "c:/inetpub/wwwroot/aspnet_client/logo.gif") == {"yara:minidump_in_web_folder"}
+    assert found(dump, "c:/programdata/microsoft/windows/wer/crash.mdmp") == set()
 
 
 def test_the_estate_s_shell_is_a_shell():

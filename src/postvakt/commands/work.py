@@ -363,7 +363,7 @@ def _scan_one(spec: Scan, case: Case, member: Member, gathered: _Gathered) -> li
     except OSError as why:
         gathered.gap(Gap(artifact="file:web", why="unreadable", detail=str(why.strerror)), member)
         return []
-    return list(_scanner(spec.case, spec.plan).scan(content))
+    return _scanner(spec.case, spec.plan).scan(content, (member.windows_path or member.path).lower())
 
 
 def ask(spec: Ask) -> ParseResult:

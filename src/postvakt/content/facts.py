@@ -12,6 +12,7 @@ SECTIONS = {
     "2.3": "What the first checkers missed",
     "2.6": "Hunting conditions of Microsoft and of responders",
     "2.7": "What belongs in the folders of the sign-in pages",
+    "4.1": "What HAFNIUM is known to use",
     "4.2": "Published indicators and commands",
     "4.4": "Marks of groups, miners and ransomware",
     "6": "Credential theft and persistence on an Exchange server",
@@ -75,6 +76,7 @@ _FLAWS = (
     Fact("2.7.aspnet-client", "Any page under aspnet_client"),
 )  # fmt: skip
 _GROUPS = (
+    Fact("4.1.tools", "Nishang, PowerCat and other shells over a socket"),
     Fact("4.2.paths", "Published paths of shells and of their output"),
     Fact("4.2.tasks", "Tasks VSPerfMon and Winnet"),
     Fact("4.2.opera", "opera_browser.exe in a public profile"),

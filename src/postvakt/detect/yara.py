@@ -31,19 +31,22 @@ class Scanner:
     """Asks a plan's YARA rules of contents."""
 
     def __init__(self, plan: Plan) -> None:
-        self._asked = dict(zip(plan.yara_names, _ids(plan), strict=True))
+        rules = [rule for rule in plan.rules if rule.kind == "yara"]
+        self._asked = dict(zip(plan.yara_names, rules, strict=True))
         self._scanner: Any = None
         if plan.yara:
             try:
-                rules = yara_x.Rules.deserialize_from(io.BytesIO(zlib.decompress(plan.yara)))
+                packed = yara_x.Rules.deserialize_from(io.BytesIO(zlib.decompress(plan.yara)))
             except (ValueError, OSError, zlib.error) as why:
                 raise ContentError(f"compiled YARA rules: not readable ({why}); compile them again") from why
-            self._scanner = yara_x.Scanner(rules)
+            self._scanner = yara_x.Scanner(packed)
             self._scanner.set_timeout(SECONDS)
             self._scanner.max_matches_per_pattern(MATCHES_OF_A_PATTERN)
 
-    def scan(self, data: bytes) -> list[ScanHit]:
+    def scan(self, data: bytes, path: str | None = None) -> list[ScanHit]:
         """Return the rules that match a file's whole content, by rule id.
+
+        `path` (lower case, forward slashes) leaves out those that mean other folders.
 
         Raises TimeoutError where the scan takes longer than SECONDS.
         """
@@ -54,15 +57,15 @@ class Scanner:
         except yara_x.TimeoutError as why:
             raise TimeoutError(f"YARA scan took more than {SECONDS} s") from why
         hits = [
-            ScanHit(self._asked[rule.namespace, rule.identifier], _found(rule, data))
+            ScanHit(asked.id, _found(rule, data))
             for rule in matched
-            if (rule.namespace, rule.identifier) in self._asked
+            if (asked := self._asked.get((rule.namespace, rule.identifier))) and _lies(path, asked.folders)
         ]
         return sorted(hits, key=lambda hit: hit.rule)
 
 
-def _ids(plan: Plan) -> list[str]:
-    return [rule.id for rule in plan.rules if rule.kind == "yara"]
+def _lies(path: str | None, folders: tuple[str, ...]) -> bool:
+    return path is None or not folders or any(folder in path for folder in folders)
 
 
 def _found(rule: Any, data: bytes) -> str:
@@ -158,4 +161,5 @@ def _rule(name: str, meta: Mapping[str, Any], text: RuleText) -> Rule:
         origin=text.origin,
         path=text.path,
         author=str(meta.get("author") or ""),
+        folders=tuple(str(own.get("folders") or "").split()),
     )

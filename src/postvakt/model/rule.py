@@ -46,6 +46,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     valid_from: datetime | None = None
     valid_until: datetime | None = None
     yields_to: str = ""
+    folders: tuple[str, ...] = ()
 
 
 class NotAsked(msgspec.Struct, frozen=True, kw_only=True):
