@@ -139,3 +139,9 @@ def test_which_steps_are_in_the_hand_in(
     told = estate.truths[scenario]
     assert {trace["step"] for trace in told["traces"]} == steps
     assert bool(told["absent"]) == missing
+
+
+@pytest.mark.parametrize("scenario", [kind for kind in KINDS if STORIES[kind].outcome == "clear"])
+def test_a_clear_server_has_no_finding_above_low(estate: Estate, scenario: str) -> None:
+    found = estate.host(scenario).findings
+    assert [(row.level, row.title) for row in found if row.level not in ("informational", "low")] == []

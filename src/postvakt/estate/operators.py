@@ -10,7 +10,7 @@ from postvakt.estate.plans import ACQUIRED, ServerPlan
 
 SYSTEM = "C:\\Windows\\System32\\"
 EXPLORER = "C:\\Windows\\explorer.exe"
-JUMP_HOST = "192.0.2.6"
+JUMP_HOST = "10.20.30.9"
 """The machine from which administrators sign in."""
 
 OAB_IDENTITY = "b8a1f0c4-63de-4d0f-8a41-0c9be2d7c5f3"
