@@ -2,7 +2,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from postvakt.model.directive import Alternative
+from postvakt.model.directive import Alternative, Question
+from postvakt.model.report import CoverageRow
 from postvakt.reason import coverage
 
 from .values import END, SPECS, START, WINDOW, covered, hole, hourly, span
@@ -79,3 +80,20 @@ def test_all_of_an_alternative_must_answer() -> None:
 def test_a_state_answers_without_times() -> None:
     listed = [covered("file:web", first=None, last=None)]
     assert coverage.reach(Alternative(all_of=("file:web",), state=True), listed, WINDOW).since == START
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        (covered("http_proxy", first=START.replace(day=20)), 1),
+        (covered("http_proxy", first=START.replace(hour=20)), 0),
+        (covered("http_proxy", first=None, last=None), 0),
+        (covered("httperr", first=START.replace(day=20)), 0),
+        (covered("file:web", first=START.replace(day=20)), 0),
+    ],
+)
+def test_a_log_that_begins_late_is_a_gap_where_a_question_leans_on_it(row: CoverageRow, told: int) -> None:
+    ways = (Alternative(all_of=("http_proxy",)), Alternative(all_of=("file:web",), state=True))
+    question = Question(id="q", asks="q?", stages=("access-gained",), answered_by=ways)
+    found = coverage.before_gaps([row], [question], WINDOW)
+    assert [(gap.artifact, gap.why) for gap in found] == [("http_proxy", "hole")] * told

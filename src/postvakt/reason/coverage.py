@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 
 from postvakt.model.clock import HOUR_MICROS, from_micros
-from postvakt.model.directive import Alternative
+from postvakt.model.directive import Alternative, Question
 from postvakt.model.gap import Gap
 from postvakt.model.report import CoverageRow, Hole, Window
 from postvakt.model.table import TableSpec
@@ -57,6 +57,25 @@ def lost_gaps(coverage: Iterable[CoverageRow]) -> tuple[Gap, ...]:
             if ":" not in row.artifact or row.lost
         ]  # fmt: skip
     return tuple(gaps)
+
+
+def before_gaps(
+    coverage: Iterable[CoverageRow], asked: Iterable[Question], window: Window
+) -> tuple[Gap, ...]:
+    """Return a Gap for each log that a question leans on and that begins after the window does.
+
+    It may have rolled, been deleted or never been written: what stood there before is not known.
+    """
+    names = {name for q in asked for way in q.answered_by if not way.state for name in way.all_of}
+    return tuple(
+        Gap(
+            artifact=row.artifact,
+            why="hole",
+            detail=f"nothing before {_minute(row.first)}; what is asked about begins {_minute(window.start)}",
+        )
+        for row in coverage
+        if row.artifact in names and row.first and row.first - window.start >= timedelta(days=1)
+    )
 
 
 def acquired(coverage: Iterable[CoverageRow]) -> datetime | None:

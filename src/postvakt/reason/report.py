@@ -141,7 +141,7 @@ def _host(
     asked = [q for q in facts.directive.questions if _concerns(q, host)]
     answered = verdict.questions(asked, host.roles, found, read, window)
     missing = _missing(asked, facts.directive.requirements, read)
-    every = [*gaps, *coverage.lost_gaps(read), *missing]
+    every = [*gaps, *coverage.lost_gaps(read), *coverage.before_gaps(read, asked, window), *missing]
     held = facts.baselines.get(host.name, BaselineRow())
     judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked), baseline.doubts(held))
     return HostRow(
