@@ -86,7 +86,9 @@ def test_no_missing_trace_is_a_row(estate: Estate, scenario: str) -> None:
 
 @pytest.mark.parametrize("scenario", KINDS)
 def test_a_scenario_s_files_are_read_without_gaps_other_than_meant(estate: Estate, scenario: str) -> None:
-    assert {gap.why for gap in estate.host(scenario).gaps} <= MEANT_GAPS
+    # An estate of one day begins after the window of the directive.
+    gaps = [gap for gap in estate.host(scenario).gaps if not gap.detail.startswith("nothing before ")]
+    assert {gap.why for gap in gaps} <= MEANT_GAPS
 
 
 @pytest.mark.parametrize("scenario", KINDS)
@@ -145,3 +147,51 @@ def test_which_steps_are_in_the_hand_in(
 def test_a_clear_server_has_no_finding_above_low(estate: Estate, scenario: str) -> None:
     found = estate.host(scenario).findings
     assert [(row.level, row.title) for row in found if row.level not in ("informational", "low")] == []
+
+
+NOT_TOLD = {
+    # The back end sees the machine ask itself, as it does all day; HttpProxy beside it tells what was forged.
+    ("session", "iis"),
+    ("mail", "iis"),
+    # A scanner's request to a page of the product, without what it carried; HttpProxy tells.
+    ("probe", "iis"),
+    ("probe-again", "iis"),
+    ("check-scan", "iis"),
+    ("microsoft-scan", "iis"),
+    # An anchor without a path, which no published condition names; the other requests of the same check are found.
+    ("check-scan", "http_proxy"),
+    # Folders were listed, no message was read: people's programs do so under the machine's name too.
+    ("mail", "ews"),
+    # An address set to nothing in the control panel; the cmdlet log beside it tells.
+    ("write", "ecp_server"),
+    # The program and its note have names like any other; its service, its files and their header are found.
+    ("ransom", "file"),
+    ("ransom", "event"),
+}
+"""Steps and tables of which some planted rows are matched by no rule, each with why nothing is lost by it."""
+
+
+def test_every_planted_trace_is_found_or_said_to_be_told_elsewhere(estate: Estate) -> None:
+    found = {
+        (row["evidence"], row["source"], row["time"])
+        for row in pq.read_table(estate.case / "matches.parquet").to_pylist()
+    }
+    passed_over: set[tuple[str, str]] = set()
+    number = 0
+    for scenario in KINDS:
+        evidence, before = evidence_of(estate, scenario)
+        for trace in estate.truths[scenario]["traces"]:
+            number += 1
+            if (evidence, before + trace["source"], datetime.fromisoformat(trace["time"])) not in found:
+                passed_over.add((trace["step"], trace["artifact"]))
+    assert number > 300
+    assert passed_over <= NOT_TOLD
+
+
+@pytest.mark.parametrize("scenario", KINDS)
+def test_what_is_absent_is_hidden_by_a_gap_of_its_own(estate: Estate, scenario: str) -> None:
+    gaps = {row.artifact.split(":")[0] for row in estate.host(scenario).gaps}
+    # A file that was deleted would stand in the file system's own table.
+    instead = {"file": "mft_entry"}
+    for absent in estate.truths[scenario]["absent"]:
+        assert instead.get(absent["artifact"], absent["artifact"]) in gaps, absent
