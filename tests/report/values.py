@@ -16,7 +16,7 @@ from postvakt.model.report import (
     Window,
 )
 from postvakt.model.rule import NotAsked
-from postvakt.model.story import Story
+from postvakt.model.story import SharedRow, Story
 from tests.report.parts import (
     ANSWERS,
     ASKED_CREDENTIALS,
@@ -196,7 +196,11 @@ def report(*hosts: HostRow, **changed: Any) -> Report:
 
 
 ONE = report(host())
-EVERY_OUTCOME = report(host(), CLEAR_SINCE, CLEAR, INCONCLUSIVE, NOT_EXAMINED, ATTEMPTED)
+SHARED = (
+    SharedRow(kind="address", value="203.0.113.7", hosts=("EX01", "EX06"), first=SSRF.first, last=END),
+    SharedRow(kind="from-host", value="EX01", hosts=("EX01", "EX02"), first=None, last=None),
+)
+EVERY_OUTCOME = report(host(), CLEAR_SINCE, CLEAR, INCONCLUSIVE, NOT_EXAMINED, ATTEMPTED, shared=SHARED)
 
 
 def fleet(number: int, findings: int = 50) -> Report:

@@ -73,6 +73,11 @@ def _lines(report: Report) -> Iterator[str]:
         yield f"**{words.overall(hosts)}.** {words.unjudged(hosts)}".rstrip()
         yield ""
         yield from _table(hosts)
+    joined = [
+        f"{words.SHARED[row.kind]}: {code(row.value)} on {', '.join(code(name) for name in row.hosts[:12])}"
+        for row in report.shared
+    ]
+    yield from _list("What joins them", joined)
     for host in hosts[:HOSTS]:
         yield from _host(host)
     if len(hosts) > HOSTS:

@@ -9,7 +9,7 @@ from postvakt.model.baseline import BaselineRow
 from postvakt.model.gap import Why
 from postvakt.model.report import AnswerState, Grade, HostRow, VerdictOutcome
 from postvakt.model.rule import LEVELS, Confidence, Level, Stage
-from postvakt.model.story import AddressRole
+from postvakt.model.story import AddressRole, SharedKind
 from postvakt.report.times import minute
 
 
@@ -107,6 +107,14 @@ PARTS: dict[AddressRole, str] = {
     "scanner": "authorised scanner",
 }
 """What is behind an address."""
+
+
+SHARED: dict[SharedKind, str] = {
+    "address": "Address of an intruder",
+    "page": "Page that was asked for",
+    "from-host": "Host in the traces of others",
+}
+"""What several hosts have in common."""
 
 
 def baseline(row: BaselineRow) -> str:
