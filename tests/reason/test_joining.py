@@ -16,7 +16,18 @@ def told(table: str, **row: Any) -> dict[str, str]:
     pairs = [{"name": name, "value": value} for name, value in row.pop("data", ())]
     whole = {**row, "EventData": pairs} if pairs else row
     made = joining.trace_of("r", spec, whole, evidence="e", source="s", locator=1, says="")
-    names = ("address", "forwarded", "path", "request", "process", "parent", "account", "mailbox", "verb")
+    names = (
+        "address",
+        "forwarded",
+        "path",
+        "request",
+        "process",
+        "parent",
+        "account",
+        "mailbox",
+        "verb",
+        "target",
+    )
     return {name: value for name in names if (value := getattr(made, name))}
 
 
@@ -51,6 +62,15 @@ def told(table: str, **row: Any) -> dict[str, str]:
         (
             {"data": [("Path", r"file:_C:\inetpub\wwwroot\x.aspx; containerfile:_C:\y")]},
             {"path": "c:/inetpub/wwwroot/x.aspx"},
+        ),
+        ({"data": [("CommandLine", "wmic /node:dc01 process call create x")]}, {"target": "dc01"}),
+        ({"data": [("CommandLine", r"net use \\dc01.corp.example\c$ /user:x")]}, {"target": "dc01.corp.example"}),
+        ({"data": [("CommandLine", r"psexec \\localhost -s cmd")]}, {}),
+        ({"data": [("TargetServerName", "dc01")]}, {"target": "dc01"}),
+        (
+            {"Channel": "MSExchange Management",
+             "data": [(None, "Get-Mailbox"), (None, ""), (None, "corp.example/Users/adm")]},
+            {"account": "corp.example/Users/adm", "verb": "Get-Mailbox"},
         ),
         ({"c-ip": "not an address"}, {}),
         ({"c-ip": "fe80::1%4"}, {"address": "fe80::1"}),

@@ -26,6 +26,7 @@ STAGES: dict[str, Stage] = {
     "export": "impact",
     "scan": "authorised-scan",
     "wiped": "tampering",
+    "scan2": "context",
 }
 CHAIN = ChainSpec(
     id="known",
@@ -209,3 +210,20 @@ def test_a_presumption_that_was_taken_back_takes_no_later_step() -> None:
     seen = reasoning.Seen(traces=(trace(0, rule="ssrf", address=ONE),))
     made = reasoning.story(HOST, seen, [CHAIN], [finding("probe", rule="ssrf", id="x")], [])
     assert steps(made) == [("probe", 1)]
+
+
+def test_mail_that_the_server_fetched_for_an_intruder_is_told_as_his() -> None:
+    own = "192.0.2.10"
+    made = told(
+        trace(0, rule="ssrf", table="http_proxy", address=ONE),
+        trace(0.5, rule="scan2", table="ews", address=own, mailbox="ana@corp.example", verb="GetItem"),
+        trace(
+            60, rule="scan2", table="ews", address=own, mailbox="bo@corp.example", verb="GetItem", locator=2
+        ),
+        own=frozenset([own]),
+    )
+    assert [(row.mailbox, row.by) for row in made.mail] == [
+        ("ana@corp.example", f"{ONE}, through the server"),
+        ("bo@corp.example", own),
+    ]
+    assert [row.mailbox for row in reasoning.reached_by_intruders(made)] == ["ana@corp.example"]

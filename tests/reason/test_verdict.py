@@ -6,6 +6,7 @@ import pytest
 from postvakt.model.directive import Alternative, Question
 from postvakt.model.gap import Gap
 from postvakt.model.report import Acknowledgement, CoverageRow, FindingRow, VerdictRow
+from postvakt.model.story import MailRow
 from postvakt.reason import verdict
 
 from .values import END, START, WINDOW, covered, finding
@@ -152,3 +153,15 @@ def test_a_flaw_that_has_a_question_of_its_own_answers_no_other(
         questions, ["exchange"], [finding("access-gained", cves=cves)], [covered("http_proxy")], WINDOW
     )
     assert {row.id: row.answer for row in found} == answers
+
+
+@pytest.mark.parametrize(("mail", "answer"), [(True, "yes"), (False, "no")])
+def test_a_mailbox_that_an_intruder_reached_is_mail_taken(mail: bool, answer: str) -> None:
+    reached = MailRow(
+        mailbox="ana", deed="read", by="203.0.113.7", count=1, first=START, last=START, log="ews", finding="f"
+    )
+    [row] = verdict.questions(
+        [asked("q", mail=mail)], ["exchange"], [], [covered("http_proxy")], WINDOW, [reached]
+    )
+    assert row.answer == answer
+    assert ("mailbox ana: read by 203.0.113.7" in row.basis) is mail

@@ -57,6 +57,13 @@ def test_days_are_put_together_where_there_are_many() -> None:
     assert (made.days, made.width) == (7, 240)
 
 
+def test_what_has_no_days_was_read_as_it_stood() -> None:
+    row = msgspec.structs.replace(READ, days={}, first=None, last=None, holes=())
+    made = heat(values.host(coverage=(row,), gaps=()), TEN_DAYS, 10)
+    assert made is not None
+    assert set(kinds(made.rows[0])) == {"state"}
+
+
 def test_missing_source_has_its_row() -> None:
     made = heat(values.host(coverage=(READ,), gaps=(gap("ews", "missing", ""),)), TEN_DAYS, 10)
     assert made is not None

@@ -33,7 +33,7 @@ def query(root: Path, sql: str, form: str) -> bytes:
         raise UsageError(f"--format {form}: choose one of {', '.join(writers)}")
     connection = _connect(Case.open(root))
     try:
-        answer = connection.execute(sql).to_arrow_table()
+        answer = connection.sql(sql).to_arrow_table()
     except duckdb.Error as why:
         raise UsageError(f"the question cannot be asked: {' '.join(str(why).split())}") from why
     finally:

@@ -27,6 +27,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     """One yes-or-no question about a server. Findings of these stages answer it with yes.
 
     `roles` are the host roles it is asked of. `mandatory`: a host can be clear only where it is answerable.
+    `mail`: a mailbox that an intruder reached answers it with yes, too.
     `cves`: only findings of these flaws answer it, and no other question of the same stages.
     `except_builds`: not asked where every build that the host ran begins so (`14.`), for its flaw is not in them.
     """
@@ -39,6 +40,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     roles: tuple[str, ...] = ("exchange",)
     except_builds: tuple[str, ...] = ()
     cves: tuple[str, ...] = ()
+    mail: bool = False
 
 
 class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -18,7 +18,8 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
 
     `address` is the client's, `server` this host's own or another's that the row names. `path` is the file or page in
     lower case with forward slashes. `request` is the id by which Exchange follows a request through its logs,
-    `process` and `parent` are process ids that stand for one start of a program. `verb` is the cmdlet or action.
+    `process` and `parent` are process ids that stand for one start of a program. `verb` is the cmdlet or action,
+    `target` another system that is reached for.
     """
 
     rule: str
@@ -36,6 +37,7 @@ class Trace(msgspec.Struct, frozen=True, kw_only=True):
     account: str = ""
     mailbox: str = ""
     verb: str = ""
+    target: str = ""
     says: str = ""
 
 

@@ -58,7 +58,8 @@ def _role(asking: Asking, total: int, own: frozenset[str]) -> tuple[AddressRole,
         )
     if asking.probes > PROBED_SHARE * asking.requests:
         return "probe", f"{asking.probes} of its {asking.requests} requests are monitoring's"
-    return "client", f"{asking.requests} requests, {asking.users} users, {asking.agents} programs"
+    told = ((asking.requests, "request"), (asking.users, "user"), (asking.agents, "program"))
+    return "client", ", ".join(f"{number} {one}{'' if number == 1 else 's'}" for number, one in told)
 
 
 def _is_loopback(address: str) -> bool:

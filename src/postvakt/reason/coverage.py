@@ -14,6 +14,9 @@ from postvakt.model.report import CoverageRow, Hole, Window
 from postvakt.model.table import TableSpec
 from postvakt.model.task import Span
 
+LATE = "nothing before"
+"""How the gap of a log begins that starts after the window."""
+
 END_TOLERANCE_HOURS = 24
 """A log may end this much (and its normal silence) before the acquisition and still reach up to it."""
 
@@ -71,7 +74,7 @@ def before_gaps(
         Gap(
             artifact=row.artifact,
             why="hole",
-            detail=f"nothing before {_minute(row.first)}; what is asked about begins {_minute(window.start)}",
+            detail=f"{LATE} {_minute(row.first)}; what is asked about begins {_minute(window.start)}",
         )
         for row in coverage
         if row.artifact in names and row.first and row.first - window.start >= timedelta(days=1)

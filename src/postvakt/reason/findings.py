@@ -67,6 +67,7 @@ def _yielded(row: FindingRow, rule: Rule, covered: Mapping[str, CoverageRow]) ->
         return row
     return msgspec.structs.replace(
         row,
+        title=f"{row.title}: a presumption, {rule.yields_to} knows",
         stage="probe",
         level="medium",
         confidence="low",

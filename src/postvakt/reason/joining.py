@@ -33,6 +33,9 @@ PAIRS = frozenset(("EventData", "unmapped"))
 _CAFE = re.compile(r"cafeReqId=([0-9a-f-]{36})", re.IGNORECASE)
 """The front end hands the id of its own request on to IIS's log and to the back end."""
 
+_REMOTE = re.compile(r"(?:/node:|/s\s+)[\"']?([\w.-]{1,255})|\\\\([\w.-]{1,255})", re.IGNORECASE)
+"""A system that is named in a command: `/node:dc01`, `/s dc01`, `\\\\dc01`."""
+
 _SMTP = re.compile(r"[\w.+'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+")
 _MAILBOX_OF = re.compile(r"-Mailbox\s+\"?'?([^\"'\s;,]{1,256})", re.IGNORECASE)
 _IDENTITY_OF = re.compile(r"-Identity\s+\"?'?([^\"'\s;,]{1,256})", re.IGNORECASE)
@@ -69,9 +72,10 @@ def trace_of(
         request=_request(told),
         process=_first(told, PROCESS).strip("{}").lower(),
         parent=_first(told, PARENT).strip("{}").lower(),
-        account=_first(told, ACCOUNT),
+        account=_first(told, ACCOUNT) or _caller(told),
         mailbox=_mailbox(told),
         verb=_first(told, VERB),
+        target=_target(told),
         says=says,
     )
 
@@ -128,6 +132,19 @@ def name_of(path: str) -> str:
 
 def _first(told: Fields, names: tuple[str, ...]) -> str:
     return next((told[name] for name in names if told.get(name, "") not in _NOTHING), "")
+
+
+def _caller(told: Fields) -> str:
+    """Return who ran a cmdlet, as Exchange's log of cmdlets has it: the third of its values, which have no names."""
+    return told.get("Data[2]", "") if told.get("Channel") == "MSExchange Management" else ""
+
+
+def _target(told: Fields) -> str:
+    """Return the other system that a command or a sign-in reaches for; empty where it stays on this one."""
+    named = told.get("TargetServerName", "")
+    found = _REMOTE.search(told.get("CommandLine", ""))
+    name = named if named not in _NOTHING else (found[1] or found[2]) if found else ""
+    return "" if name.lower().split(".")[0] in ("localhost", "127", "") else name
 
 
 def _request(told: Fields) -> str:

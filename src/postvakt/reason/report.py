@@ -30,7 +30,7 @@ from postvakt.model.task import Span
 from postvakt.reason import baseline, chains, coverage, findings, verdict
 from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.shared import shared
-from postvakt.reason.story import Seen, story
+from postvakt.reason.story import Seen, reached_by_intruders, story
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,7 +139,9 @@ def _host(
     window = _window(facts, read)
     found = findings.findings(host.name, matches, facts.rules, facts.acknowledged, read)
     asked = [q for q in facts.directive.questions if _concerns(q, host)]
-    answered = verdict.questions(asked, host.roles, found, read, window)
+    told = story(host, facts.seen.get(host.name, Seen()), facts.chains, found, read)
+    reached = reached_by_intruders(told)
+    answered = verdict.questions(asked, host.roles, found, read, window, reached)
     missing = _missing(asked, facts.directive.requirements, read)
     every = [*gaps, *coverage.lost_gaps(read), *coverage.before_gaps(read, asked, window), *missing]
     held = facts.baselines.get(host.name, BaselineRow())
@@ -159,7 +161,7 @@ def _host(
         mitigations=(),
         answers=tuple(_requirement(r, read) for r in facts.directive.requirements),
         baseline=held,
-        story=story(host, facts.seen.get(host.name, Seen()), facts.chains, found, read),
+        story=told,
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 
@@ -59,6 +59,9 @@ DEEDS: tuple[tuple[str, MailDeed], ...] = (
 READING = frozenset(("http_proxy", "ews"))
 """Tables whose matched rows are requests to a mailbox."""
 
+THROUGH = timedelta(minutes=1)
+"""Between a forged request and what the server asked itself for it."""
+
 MOST_MAIL = 500
 
 Stages = Mapping[str, Stage]
@@ -94,7 +97,9 @@ def story(
         _actor(host.name, party, place, parties, known, stages, coverage)
         for place, party in enumerate(parties)
     )
-    mail = tuple(_mail(host.name, [t for t in seen.traces if t.rule in stages], stages))
+    mail = tuple(
+        _mail(host.name, [t for t in seen.traces if t.rule in stages], stages, _Askers(parties, hidden))
+    )
     told = Story(
         actors=rows,
         pages=tuple(seen.pages),
@@ -103,6 +108,12 @@ def story(
         clock=telling.clock(host.zone, seen.moved),
     )
     return msgspec.structs.replace(told, words=telling.words(told))
+
+
+def reached_by_intruders(told: Story) -> tuple[MailRow, ...]:
+    """Return the mailboxes that a party of the story reached, from its own address or through the server."""
+    addresses = {address for actor in told.actors for address in actor.addresses}
+    return tuple(row for row in told.mail if row.by.split(",")[0] in addresses)
 
 
 def _actor(
@@ -232,7 +243,7 @@ def _step(host: str, step: str, title: str, stage: Stage, placed: Sequence[Place
         last=max(times, default=None),
         logs=tuple(sorted({one.trace.table for one in placed})),
         joined=actors.common(one.by for one in placed),
-        says=telling.subject([one.trace for one in placed]),
+        says=telling.subject([one.trace for one in placed], stage),
     )
 
 
@@ -248,15 +259,39 @@ def _shares(party: Party, place: int, parties: Sequence[Party]) -> tuple[str, ..
     )
 
 
-def _mail(host: str, traces: Iterable[Trace], stages: Stages) -> list[MailRow]:
+class _Askers:
+    """Who was behind a request that the server made to itself: the party that asked in the same minute."""
+
+    def __init__(self, parties: Sequence[Party], hidden: Iterable[str]) -> None:
+        self._hidden = frozenset(hidden)
+        self._asked = [
+            (one.trace.time, party.address)
+            for party in parties
+            for one in party.placed
+            if party.address and not one.by and one.trace.time
+        ]
+
+    def of(self, trace: Trace) -> str:
+        """Return an address or an account; an address of the server itself says who asked through it."""
+        whose = actors.behind(trace, self._hidden)
+        if whose or trace.address not in self._hidden:
+            return whose or trace.account
+        near = [
+            (abs(trace.time - time), address)
+            for time, address in self._asked
+            if trace.time and abs(trace.time - time) <= THROUGH
+        ]
+        return f"{min(near)[1]}, through the server" if near else trace.account or trace.address
+
+
+def _mail(host: str, traces: Iterable[Trace], stages: Stages, askers: _Askers) -> list[MailRow]:
     """Return what was done to mailboxes, the first deed first."""
     grouped: dict[tuple[str, MailDeed, str, str, str], list[datetime | None]] = defaultdict(list)
     for trace in traces:
         deed = _deed(trace)
         if not trace.mailbox or deed is None or stages[trace.rule] in LABELLED:
             continue
-        by = trace.address or trace.account
-        grouped[trace.mailbox, deed, by, trace.table, trace.rule].append(trace.time)
+        grouped[trace.mailbox, deed, askers.of(trace), trace.table, trace.rule].append(trace.time)
     rows = [
         MailRow(
             mailbox=mailbox,

@@ -62,8 +62,9 @@ def _logs(step: StoryStep) -> str:
 def _page(page: PageRow) -> str:
     methods = ", ".join(f"{number} {method}" for method, number in page.methods.items())
     size = f", {page.bytes_out:,} bytes sent out" if page.bytes_out is not None else ""
+    times = f"{page.requests} time{'s' if page.requests != 1 else ''}"
     return (
-        f"{page.address or 'Somebody'} asked for {page.page} {page.requests} times ({methods}), "
+        f"{page.address or 'Somebody'} asked for {page.page} {times} ({methods}), "
         f"{page.answered} answered{size}: {_span(page.first, page.last)}."
     )
 
@@ -92,11 +93,14 @@ def clock(zone: str, moved: Sequence[Moved]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def subject(traces: Sequence[Trace]) -> str:
-    """Return what traces of one step are about, in a few words: the files or pages, else the mailboxes."""
+def subject(traces: Sequence[Trace], stage: Stage) -> str:
+    """Return what traces of one step are about, in a few words: files or pages, else mailboxes; other systems where
+    the step is to go on to them."""
+    onward = stage == "lateral-movement"
+    systems = list(dict.fromkeys(t.target for t in traces if t.target and onward))
     names = list(dict.fromkeys(name_of(t.path) for t in traces if "." in name_of(t.path)))
     mailboxes = list(dict.fromkeys(t.mailbox for t in traces if t.mailbox))
-    chosen = names or mailboxes
+    chosen = systems or names or mailboxes
     more = f" and {len(chosen) - 3} more" if len(chosen) > 3 else ""
     return ", ".join(chosen[:3]) + more
 

@@ -9,6 +9,7 @@ from postvakt.model.directive import Question
 from postvakt.model.gap import Gap
 from postvakt.model.report import CoverageRow, FindingRow, Grade, QuestionRow, VerdictRow, Window
 from postvakt.model.rule import LEVELS
+from postvakt.model.story import MailRow
 from postvakt.reason.coverage import reach
 from postvakt.reason.findings import ATTEMPTED, COMPROMISED, LABELLED
 
@@ -39,13 +40,23 @@ def questions(
     findings: Sequence[FindingRow],
     coverage: Sequence[CoverageRow],
     window: Window,
+    mail: Sequence[MailRow] = (),
 ) -> tuple[QuestionRow, ...]:
-    """Answer the questions of a host's roles; a host of unknown role gets those of an Exchange server."""
+    """Answer the questions of a host's roles; a host of unknown role gets those of an Exchange server.
+
+    `mail` are the mailboxes that intruders reached.
+    """
     held = set(roles) or {"exchange"}
     chosen = [question for question in asked if held & set(question.roles)]
     claimed = frozenset(cve for question in chosen for cve in question.cves)
     return tuple(
-        _answer(question, [f for f in findings if _concerns(f, question, claimed)], coverage, window)
+        _answer(
+            question,
+            [f for f in findings if _concerns(f, question, claimed)],
+            coverage,
+            window,
+            mail if question.mail else (),
+        )
         for question in chosen
     )
 
@@ -64,6 +75,7 @@ def _answer(
     shown: Sequence[FindingRow],
     coverage: Sequence[CoverageRow],
     window: Window,
+    mail: Sequence[MailRow],
 ) -> QuestionRow:
     row = QuestionRow(
         id=question.id,
@@ -73,9 +85,11 @@ def _answer(
         since=None,
         basis="",
     )
-    if shown:
-        basis = "; ".join(f.title for f in shown)
-        return msgspec.structs.replace(row, answer="yes", basis=basis, findings=tuple(f.id for f in shown))
+    if shown or mail:
+        reached = dict.fromkeys(f"mailbox {m.mailbox}: {m.deed} by {m.by}" for m in mail)
+        named = dict.fromkeys([*(f.id for f in shown), *(m.finding for m in mail)])
+        basis = "; ".join([*(f.title for f in shown), *reached])
+        return msgspec.structs.replace(row, answer="yes", basis=basis, findings=tuple(named))
     reaches = [(reach(alternative, coverage, window), alternative) for alternative in question.answered_by]
     usable = sorted(
         ((r.since, a.certainty != "full", r.basis, a.note) for r, a in reaches if r.since is not None),
@@ -114,7 +128,8 @@ def judge(
     attempted = [f for f in standing if f.stage in ATTEMPTED]
     if attempted:
         verdict = _graded("attempted", attempted, ATTEMPTED)
-        doubts = (*_doubts(standing, answered, gaps, coverage, depends_on), *further)
+        others = [f for f in standing if f.stage not in ATTEMPTED]
+        doubts = (*_doubts(others, answered, gaps, coverage, depends_on), *further)
         return msgspec.structs.replace(verdict, because=(*verdict.because, *doubts))
     if not any(row.records for row in coverage if row.artifact != "file"):
         return VerdictRow(

@@ -1,7 +1,7 @@
 """The coverage heat map: one row for each artifact, one cell for each day or run of days, as SVG paths.
 
-Four things must never look alike: read with records, read and none there, a hole inside what was read, and
-not read at all. They differ in form, not only in colour.
+Five things must never look alike: read with records, read and none there, read without days, a hole inside what was
+read, and not read at all. They differ in form, not only in colour.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ SHADES = 4
 _BIN_DAYS = (1, 2, 7, 14, 28, 91, 182, 365)
 _DAY = timedelta(days=1)
 
-Cell = Literal["s1", "s2", "s3", "s4", "none", "hole", "unread"]
+Cell = Literal["s1", "s2", "s3", "s4", "none", "state", "hole", "unread"]
 
 
 class Strip(msgspec.Struct, frozen=True):
@@ -105,7 +105,9 @@ def _read_row(row: CoverageRow, grid: _Grid) -> HeatRow:
         place = grid.cell(date.fromisoformat(day))
         if 0 <= place < grid.bins:
             counts[place] += number
-    cells: list[Cell] = ["unread"] * grid.bins
+    # What tells of no day (files, settings) was read as it stood when it was collected.
+    undated = row.records > 0 and not row.days
+    cells: list[Cell] = ["state" if undated else "unread"] * grid.bins
     if row.first and row.last:
         for place in grid.clipped(row.first.date(), row.last.date()):
             cells[place] = "none"
@@ -153,6 +155,9 @@ def _strips(cells: Sequence[Cell], step: int) -> list[Strip]:
 
 
 def _box(x: int, width: int, kind: str) -> str:
+    if kind == "state":
+        # Two thin lines: it was read, and its time is now.
+        return f"M{x} 4h{width}v1h-{width}zM{x} 11h{width}v1h-{width}z"
     if kind == "none":
         # A thin line in the middle: someone looked, and nothing was there.
         return f"M{x} 7h{width}v2h-{width}z"

@@ -30,6 +30,7 @@ UNFOLDED = 4
 """On a page of more hosts than this each of them is folded under its verdict."""
 
 _CITED = re.compile(r"^(.*?)\s*\[([0-9a-z-]{6,64})\](.*)$", re.DOTALL)
+_LATE = re.compile("nothing before ")
 _QUOTED = re.compile("`[^`]*`")
 
 
@@ -78,8 +79,13 @@ class GapGroup(msgspec.Struct, frozen=True, kw_only=True):
 def gap_groups(gaps: Sequence[GapRow]) -> list[GapGroup]:
     """Return the gaps by artifact and reason: what is wholly missing first, then by name."""
     grouped: dict[tuple[str, Why], list[GapRow]] = {}
+    late = [gap for gap in gaps if _LATE.match(gap.detail)]
     for gap in gaps:
-        grouped.setdefault((gap.artifact, gap.why), []).append(gap)
+        # That all logs of a server begin late is one thing to know, not ten.
+        together = len(late) > 1 and gap in late
+        grouped.setdefault((f"{len(late)} logs" if together else gap.artifact, gap.why), []).append(
+            msgspec.structs.replace(gap, detail=f"{gap.artifact}: {gap.detail}") if together else gap
+        )
     groups = [
         GapGroup(artifact=artifact, why=why, places=sum(gap.count for gap in rows), gaps=tuple(rows))
         for (artifact, why), rows in grouped.items()

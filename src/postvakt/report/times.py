@@ -64,13 +64,15 @@ class HostClock:
         self.known = self._zone is not None
 
     def local(self, instant: datetime | None) -> str:
-        """Return `09:01:02 +01:00`, with its date where that differs; empty where zone or instant is unknown."""
+        """Return `09:01:02 +01:00`, with its date where that differs; empty where it is UTC too, or not known."""
         if instant is None or self._zone is None:
             return ""
         try:
             told = instant.astimezone(self._zone)
         except OverflowError:
             # The first or the last day that a calendar has: there is no local time beyond it.
+            return ""
+        if not told.utcoffset():
             return ""
         stamp = _stamp(told)
         same_day = stamp[:10] == _stamp(instant.astimezone(UTC))[:10]

@@ -109,6 +109,35 @@ PARTS: dict[AddressRole, str] = {
 """What is behind an address."""
 
 
+SOURCES: dict[str, str] = {
+    "cmdlet_infra": "remote PowerShell logs (Exchange Server\\V15\\Logging\\CmdletInfra)",
+    "directory_object": "exports of Active Directory (ldifde)",
+    "ecp_activity": "control panel activity (Exchange Server\\V15\\Logging\\ECP\\Activity)",
+    "ecp_server": "control panel logs (Exchange Server\\V15\\Logging\\ECP\\Server)",
+    "event": "Windows event logs (System32\\winevt\\Logs)",
+    "ews": "Exchange Web Services logs (Exchange Server\\V15\\Logging\\Ews)",
+    "file": "files of the server",
+    "http_proxy": "front end logs (Exchange Server\\V15\\Logging\\HttpProxy)",
+    "iis": "web logs (inetpub\\logs\\LogFiles)",
+    "memory": "an image of the system's memory",
+    "mft_entry": "the table of the file system ($MFT of each volume)",
+    "msert": "Safety Scanner's log (Windows\\debug\\msert.log)",
+    "oab_generator": "address book logs (Exchange Server\\V15\\Logging\\OABGeneratorLog)",
+    "registry_key": "registry hives (System32\\config, NTUSER.DAT)",
+    "registry_value": "registry hives (System32\\config, NTUSER.DAT)",
+    "test_proxylogon": "results of Microsoft's Test-ProxyLogon.ps1",
+    "usn_record": "the file system's journal ($Extend\\$UsnJrnl:$J of each volume)",
+}
+"""What a source is called among people, and where it lies on the server."""
+
+
+def source(artifact: str) -> str:
+    """Return what a source is and where it lies; empty for one that needs no words."""
+    name, _, part = artifact.partition(":")
+    told = SOURCES.get(name, "")
+    return f"{part}: {told}" if told and part and name == "event" else told
+
+
 SHARED: dict[SharedKind, str] = {
     "address": "Address of an intruder",
     "page": "Page that was asked for",
@@ -213,8 +242,10 @@ def since(host: HostRow) -> str:
     verdict = host.verdict
     if verdict.since is None:
         return ""
-    if verdict.outcome in ("compromised", "attempted"):
-        return f"first trace at {minute(verdict.since)}"
+    if verdict.outcome == "compromised":
+        return f"first sign of success at {minute(verdict.since)}"
+    if verdict.outcome == "attempted":
+        return f"first attempt at {minute(verdict.since)}"
     return f"answerable since {minute(verdict.since)}"
 
 
@@ -248,7 +279,15 @@ def unjudged(hosts: Sequence[HostRow]) -> str:
 
 def gravest_first(hosts: Sequence[HostRow]) -> list[HostRow]:
     """Return the hosts in the order in which a reader needs them."""
-    return sorted(hosts, key=lambda host: (OUTCOMES[host.verdict.outcome].rank, host.host))
+    grades = list(GRADES)
+    return sorted(
+        hosts,
+        key=lambda host: (
+            OUTCOMES[host.verdict.outcome].rank,
+            -grades.index(host.verdict.grade),
+            host.host,
+        ),
+    )
 
 
 def next_steps(host: HostRow) -> list[str]:
@@ -263,8 +302,13 @@ def next_steps(host: HostRow) -> list[str]:
 
 
 def count(number: int, one: str, many: str = "") -> str:
-    """Return `1 record`, `1,234 records`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    """Return `1 record`, `1,234 records`, `2 addresses`, `3 kinds of gap`."""
+    return f"{number:,} {one if number == 1 else many or _plural(one)}"
+
+
+def _plural(one: str) -> str:
+    noun, of, rest = one.partition(" of ")
+    return f"{noun}{'es' if noun.endswith(('s', 'ch', 'x')) else 's'}{of}{rest}"
 
 
 def size(number: int) -> str:

@@ -27,7 +27,7 @@ SCHEMA = pa.schema(
         ("detail", pa.string()),
     ]
 )
-SAMPLES_OF_A_SOURCE = 3
+SAMPLES_OF_A_SOURCE = 6
 LONGEST_FIELD = 8192
 """Characters of a field that a report carries; the row in the part holds all of it."""
 
