@@ -66,6 +66,8 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         specs=artifacts.TABLES,
         acknowledged=acknowledgements(case),
         seen=second_look.look(case, found, results, rules, owners),
+        builds=prepared.content.builds,
+        flaws=prepared.content.flaws,
         baselines=second_look.held_against(case, (i.evidence.id for i in intakes), concluded, owners),
     )
     made = reasoning.assemble(facts)

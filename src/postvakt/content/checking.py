@@ -17,6 +17,7 @@ from postvakt.content import known, library, stix
 from postvakt.content.encoded import ENDING
 from postvakt.content.facts import FACTS
 from postvakt.errors import ContentError
+from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Directive
 from postvakt.model.rule import LEVELS, Confidence, Stage
 
@@ -24,6 +25,7 @@ T = TypeVar("T")
 YIELDS = "yields_to"
 NOTES = ("stage", "confidence", "means", "benign", "next", "facts")
 TAG = re.compile(r"attack\.(t\d{4}(\.\d{3})?|[a-z-]+)|cve\.\d{4}-\d{4,7}")
+CVE = re.compile(r"CVE-\d{4}-\d{4,7}")
 
 
 class Problem(msgspec.Struct, frozen=True, order=True):
@@ -48,18 +50,23 @@ def check(root: Traversable | None = None) -> list[Problem]:
     builds, builds_told = _opened(
         library.files(place, "builds", ".csv"), lambda f, p: list(library.builds(library.text(f, p)))
     )
+    flaws, flaws_told = _opened(
+        library.files(place, "flaws", ".yaml"), lambda f, p: library.converted(f, p, Flaw)
+    )
+    numbers = {build.number for _, rows in builds for build in rows}
     names = {
         *(str(rule.get("id")) for _, rule in rules),
         *(f"yara:{name}" for _, text in yara for name, _ in library.yara_rules(text.text)),
         *(name for _, text in bundles for name in _indicator_names(text)),
     }
-    problems = [*told, *yara_told, *bundles_told, *directives_told, *chains_told, *builds_told]
+    problems = [*told, *yara_told, *bundles_told, *directives_told, *chains_told, *builds_told, *flaws_told]
     problems += _each(rules, lambda path, rule: _rule(rule, _folder(place, path)))
     problems += _each(yara, lambda path, text: _yara(text, _folder(place, path)))
     problems += _each(bundles, lambda _, text: stix.faults(text.text))
     problems += _each(directives, lambda _, directive: _directive(directive))
     problems += _each(chains, lambda _, chain: _chain(chain, names))
     problems += _each(builds, lambda _, rows: _builds(rows))
+    problems += _each(flaws, lambda _, flaw: _flaw(flaw, numbers))
     problems += _shared_ids(rules)
     return sorted(problems)
 
@@ -274,10 +281,23 @@ def _chain(chain: ChainSpec, rules: set[str]) -> Iterator[str]:
         yield from (f"steps: {step.id}: {name} is no coverage" for name in _no_coverage(step.needs))
 
 
-def _builds(rows: list[library.Build]) -> Iterator[str]:
+def _builds(rows: list[Build]) -> Iterator[str]:
     """The table is in the order of builds: what is out of order was put in the wrong place, or mistyped."""
     for before, after in pairwise(rows):
         if after.build <= before.build:
             yield f"{after.number} does not follow {before.number}"
     if not rows:
         yield "holds no build"
+
+
+def _flaw(flaw: Flaw, numbers: set[str]) -> Iterator[str]:
+    if not flaw.fixed_from:
+        yield "fixed_from: no build is without it"
+    yield from (
+        f"fixed_from: {number} is not in the table of builds"
+        for number in flaw.fixed_from
+        if number not in numbers
+    )
+    updates = Counter(number.rpartition(".")[0] for number in flaw.fixed_from)
+    yield from (f"fixed_from: {name} stands twice" for name, count in updates.items() if count > 1)
+    yield from (f"cves: {cve} is no CVE" for cve in flaw.cves if not CVE.fullmatch(cve))

@@ -13,6 +13,7 @@ import yaml
 
 from postvakt.content.encoded import ENDING, decode
 from postvakt.errors import ContentError
+from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Directive
 
 T = TypeVar("T")
@@ -28,20 +29,6 @@ class Text(msgspec.Struct, frozen=True):
     text: str
 
 
-class Build(msgspec.Struct, frozen=True, kw_only=True):
-    """One build of Exchange. `date` is its release, `YYYY-MM-DD` or `YYYY-MM`; empty where no source tells it."""
-
-    build: tuple[int, int, int, int]
-    name: str
-    kb: str
-    date: str
-
-    @property
-    def number(self) -> str:
-        """Return the build as people write it, `15.1.2176.9`."""
-        return ".".join(str(part) for part in self.build)
-
-
 class Content(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that comes with Postvakt, each kind in the order of its paths."""
 
@@ -51,6 +38,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     directives: tuple[Directive, ...]
     chains: tuple[ChainSpec, ...]
     builds: tuple[Build, ...]
+    flaws: tuple[Flaw, ...]
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -86,6 +74,7 @@ def load(root: Traversable | None = None) -> Content:
         builds=tuple(
             build for path, file in files(place, "builds", ".csv") for build in builds(text(file, path))
         ),
+        flaws=tuple(converted(file, path, Flaw) for path, file in files(place, "flaws", ".yaml")),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from postvakt.model.baseline import BaselineRow
+from postvakt.model.build import ExposureRow
 from postvakt.model.gap import Why
 from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
 from postvakt.model.story import SharedRow, Story
@@ -173,6 +174,9 @@ class BuildRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HostRow(msgspec.Struct, frozen=True, kw_only=True):
+    """`exposure` is how long the host was open to which flaw; `build_doubts` what the sources of its builds say against
+    each other or leave open; `update` what to install, in order, empty where it is open to nothing."""
+
     host: str
     roles: tuple[str, ...]
     zone: str
@@ -189,6 +193,9 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     hypotheses: tuple[str, ...] = ()
     story: Story = Story()
     baseline: BaselineRow = BaselineRow()
+    exposure: tuple[ExposureRow, ...] = ()
+    build_doubts: tuple[str, ...] = ()
+    update: tuple[str, ...] = ()
 
 
 class RulesRow(msgspec.Struct, frozen=True, kw_only=True):

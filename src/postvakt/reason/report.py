@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from postvakt.model.baseline import BaselineRow
+from postvakt.model.build import Build, Flaw
 from postvakt.model.conclusion import HostConclusion, MatchGroup
 from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
 from postvakt.model.evidence import Evidence
@@ -27,7 +28,7 @@ from postvakt.model.report import (
 from postvakt.model.rule import NotAsked, Rule
 from postvakt.model.table import TableSpec
 from postvakt.model.task import Span
-from postvakt.reason import baseline, chains, coverage, findings, verdict
+from postvakt.reason import baseline, builds, chains, coverage, findings, updating, verdict
 from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.shared import shared
 from postvakt.reason.story import Seen, reached_by_intruders, story
@@ -57,6 +58,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     acknowledged: Mapping[str, Acknowledgement]
     seen: Mapping[str, Seen] = {}
     baselines: Mapping[str, BaselineRow] = {}
+    builds: Sequence[Build] = ()
+    flaws: Sequence[Flaw] = ()
 
 
 class Owners:
@@ -146,6 +149,8 @@ def _host(
     every = [*gaps, *coverage.lost_gaps(read), *coverage.before_gaps(read, asked, window), *missing]
     held = facts.baselines.get(host.name, BaselineRow())
     judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked), baseline.doubts(held))
+    sightings = builds.sightings(host.builds)
+    exposure = builds.exposure(sightings, _of_exchange(host, facts), found, window)
     return HostRow(
         host=host.name,
         roles=host.roles,
@@ -162,7 +167,15 @@ def _host(
         answers=tuple(_requirement(r, read) for r in facts.directive.requirements),
         baseline=held,
         story=told,
+        exposure=exposure,
+        build_doubts=(*builds.disagreements(sightings), *builds.unlisted(facts.builds, sightings)),
+        update=updating.advice(sightings, exposure, facts.flaws, facts.builds),
     )
+
+
+def _of_exchange(host: HostConclusion, facts: Facts) -> Sequence[Flaw]:
+    """Return the flaws that are asked of a host: those of Exchange where it runs that, else none."""
+    return facts.flaws if host.builds or "exchange" in host.roles else ()
 
 
 def _concerns(question: Question, host: HostConclusion) -> bool:

@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from postvakt.model import baseline, rule, story
+from postvakt.model import baseline, build, rule, story
 from postvakt.model import report as model
 from postvakt.model.report import SCHEMA, HostRow, Report
 from postvakt.report.text import encodable
@@ -84,7 +84,11 @@ def _say_times(definitions: dict[str, Any]) -> None:
     """Give every time the format that it has; the schema's maker leaves it out for want of a zone in the type."""
     for name, definition in definitions.items():
         of_type = get_type_hints(
-            next(getattr(where, name) for where in (model, rule, story, baseline) if hasattr(where, name))
+            next(
+                getattr(where, name)
+                for where in (model, rule, story, baseline, build)
+                if hasattr(where, name)
+            )
         )
         for key, value in definition.get("properties", {}).items():
             if datetime in (of_type.get(key), *get_args(of_type.get(key))):

@@ -6,6 +6,7 @@ Text of evidence stands in code spans, where neither links, mentions nor markup 
 import re
 from collections.abc import Iterator, Sequence
 
+from postvakt.model.build import ExposureRow
 from postvakt.model.report import FindingRow, HostRow, Report
 from postvakt.report import words
 from postvakt.report.layout import gap_groups, refused_rules
@@ -109,6 +110,9 @@ def _host(host: HostRow) -> Iterator[str]:
     yield from _list("What happened", [prose(told) for told in host.story.words], most=STORY)
     yield from _list("What could not be seen", list(_unseen(host)), none="No gap was recorded.")
     yield from _list("Findings", [_finding(row) for row in host.findings], none="None.")
+    yield from _list("Open to which flaw, and how long", [_flaw(row) for row in host.exposure])
+    yield from _list("What the sources of its builds leave open", [prose(told) for told in host.build_doubts])
+    yield from _list("What to install", [prose(step) for step in host.update])
     yield from _list("What to do next", [prose(step) for step in words.next_steps(host)])
 
 
@@ -127,6 +131,10 @@ def _unseen(host: HostRow) -> Iterator[str]:
     for row in host.coverage:
         for hole in row.holes:
             yield f"{code(row.artifact)} silent {span(hole.first, hole.last)}"
+
+
+def _flaw(row: ExposureRow) -> str:
+    return f"**{prose(row.title)}** ({prose(', '.join(row.cves))}) {prose(words.exposure(row))}"
 
 
 def _finding(row: FindingRow) -> str:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 import msgspec
 
 from postvakt.model.baseline import BaselineRow
+from postvakt.model.build import ExposureRow, FlawState, Stretch
 from postvakt.model.gap import Why
 from postvakt.model.report import AnswerState, Grade, HostRow, VerdictOutcome
 from postvakt.model.rule import LEVELS, Confidence, Level, Stage
 from postvakt.model.story import AddressRole, SharedKind
-from postvakt.report.times import minute
+from postvakt.report.times import minute, span
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -160,6 +161,31 @@ def baseline(row: BaselineRow) -> str:
     if row.state == "by name":
         return f"{told}, the nearest to {row.of_host}, by name alone: {row.differ:,} are not on it."
     return f"{told}, which the server runs: {row.same:,} are the same, {row.differ:,} are not."
+
+
+FLAW_STATES: dict[FlawState, str] = {
+    "vulnerable": "Vulnerable",
+    "fixed": "Fixed",
+    "needs-setting": "Fixed only with a setting",
+    "not-affected": "Not affected",
+    "unknown": "Unknown",
+}
+"""What a flaw is to the build that a host ran last."""
+
+
+def unknown(stretch: Stretch) -> str:
+    """Say of which time nothing tells the build."""
+    until = "" if stretch.last else " on"
+    return f"No build is told {span(stretch.first, stretch.last) or 'at any time'}{until}."
+
+
+def exposure(row: ExposureRow) -> str:
+    """Say in one line how long a host was open to a flaw, and of which times nothing tells."""
+    firsts = ((row.attempt, "first attempt"), (row.success, "first success"))
+    seen = [f"{name} {minute(at)}" for at, name in firsts if at]
+    told = [*row.told, *(unknown(stretch) for stretch in row.stretches if not stretch.build)]
+    tried = f" ({', '.join(seen)})" if seen else ""
+    return f"{FLAW_STATES[row.state]}{tried}: {' '.join(told)}"
 
 
 LEVEL_WORDS: dict[Level, str] = {

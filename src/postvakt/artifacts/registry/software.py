@@ -7,6 +7,7 @@ from typing import Any
 from postvakt.artifacts.registry import tasks
 from postvakt.artifacts.registry.hives import Place
 from postvakt.artifacts.registry.trace import Node, trace
+from postvakt.model.build import CU_ONLY
 from postvakt.model.gap import Clue
 
 Row = dict[str, Any]
@@ -64,7 +65,7 @@ def _exchange(node: Node, place: Place) -> Iterator[Row | Clue]:
     numbers = [texts.get(name.casefold(), "") for name in BUILD]
     yield Clue(kind="role", value="exchange", weight=100, basis="SOFTWARE ExchangeServer Setup")
     if all(number.isdigit() for number in numbers):
-        basis = "SOFTWARE ExchangeServer Setup (cumulative update only)"
+        basis = f"SOFTWARE ExchangeServer Setup ({CU_ONLY})"
         yield Clue(kind="build", value=".".join(numbers), weight=60, basis=basis)
     path = texts.get("msiinstallpath", "")
     if path:
