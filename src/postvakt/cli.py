@@ -152,6 +152,21 @@ def report(
 
 
 @app.command()
+def status(
+    cases: Annotated[list[Path], typer.Argument(help="Case folders.", metavar="CASE...")],
+    at: Annotated[
+        str | None, typer.Option("--at", help="A time (ISO 8601, UTC without a zone); now without.")
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Show what each requirement still wants of each server: time left or late, and what stands in its way."""
+    from postvakt.commands import status as command
+
+    sys.stdout.buffer.write(command.status(cases, at=at or _now(), form=form))
+    sys.stdout.flush()
+
+
+@app.command()
 def explain(
     case: CaseArgument,
     finding: Annotated[str, typer.Argument(help="A finding's id, as the report shows it.")],

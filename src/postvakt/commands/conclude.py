@@ -9,8 +9,9 @@ import msgspec
 import pyarrow as pa
 
 from postvakt import __version__, artifacts, detect
-from postvakt.commands import plans, reports, second_look, work
+from postvakt.commands import facts_file, plans, reports, second_look, work
 from postvakt.errors import ContentError, UsageError
+from postvakt.model.directive import Directive
 from postvakt.model.evidence import Member
 from postvakt.model.gap import Gap
 from postvakt.model.report import Acknowledgement, HostRow, Report
@@ -45,10 +46,11 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
     rules = {rule.id: rule for rule in prepared.plan.rules}
     root_of = {(m.evidence, m.path): m.root for m in members if m.rooted}
     owners = reasoning.Owners(concluded, root_of)
+    directive = _directive(prepared, about)
     facts = reasoning.Facts(
         version=VERSION,
         content=prepared.hash,
-        directive=_directive(prepared, about),
+        directive=directive,
         tlp="amber",
         since=_instant(about, "since"),
         until=_instant(about, "until"),
@@ -65,6 +67,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         matches=list(matches.groups(case, found, artifacts.TABLES, _explainer(prepared.plan))),
         specs=artifacts.TABLES,
         acknowledged=acknowledgements(case),
+        said=facts_file.said(case, directive, [host.name for host in concluded]),
         seen=second_look.look(case, found, results, rules, owners),
         builds=prepared.content.builds,
         flaws=prepared.content.flaws,
@@ -106,7 +109,7 @@ def _counted(intakes: Iterable[work.Intake], members: Iterable[Member]) -> dict[
     return {intake.evidence.id: (intake.members, relevant[intake.evidence.id]) for intake in intakes}
 
 
-def _directive(prepared: plans.Prepared, about: CaseFile) -> Any:
+def _directive(prepared: plans.Prepared, about: CaseFile) -> Directive:
     found = next((d for d in prepared.content.directives if d.id == about.directive), None)
     if found is None:
         known = ", ".join(d.id for d in prepared.content.directives)
@@ -116,13 +119,16 @@ def _directive(prepared: plans.Prepared, about: CaseFile) -> Any:
 
 def _instant(about: CaseFile, name: str) -> datetime | None:
     given = about.options.get(name)
-    if not given:
-        return None
+    return instant(given, f"--{name}") if given else None
+
+
+def instant(given: str, option: str) -> datetime:
+    """Return a time of the command line, in UTC where it names no zone. Raises UsageError."""
     try:
-        instant = datetime.fromisoformat(given)
+        read = datetime.fromisoformat(given)
     except ValueError:
-        raise UsageError(f"--{name} {given}: not a time; write 2021-03-03 or 2021-03-03T06:00:00Z") from None
-    return instant if instant.tzinfo else instant.replace(tzinfo=UTC)
+        raise UsageError(f"{option} {given}: not a time; write 2021-03-03 or 2021-03-03T06:00:00Z") from None
+    return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
 def _explainer(plan: detect.Plan) -> Any:

@@ -18,7 +18,7 @@ from postvakt.content.encoded import ENDING
 from postvakt.content.facts import FACTS
 from postvakt.errors import ContentError
 from postvakt.model.build import Build, Flaw
-from postvakt.model.directive import ChainSpec, Directive
+from postvakt.model.directive import ChainSpec, Condition, Directive, Question, Requirement, Version
 from postvakt.model.rule import LEVELS, Confidence, Stage
 
 T = TypeVar("T")
@@ -232,7 +232,13 @@ def _deciding(folder: Traversable) -> Iterator[str]:
 
 
 def _directive(directive: Directive) -> Iterator[str]:
-    for kind, pieces in (("questions", directive.questions), ("requirements", directive.requirements)):
+    # A facts file names requirements and conditions alike.
+    kinds: tuple[tuple[str, Sequence[Question | Version | Condition | Requirement]], ...] = (
+        ("questions", directive.questions),
+        ("versions", directive.versions),
+        ("requirements", (*directive.conditions, *directive.requirements)),
+    )
+    for kind, pieces in kinds:
         twice = [name for name, count in Counter(piece.id for piece in pieces).items() if count > 1]
         yield from (f"{kind}: {name} stands twice" for name in twice)
     if not any(question.mandatory for question in directive.questions):
@@ -240,15 +246,50 @@ def _directive(directive: Directive) -> Iterator[str]:
     for question in directive.questions:
         names = [name for alternative in question.answered_by for name in alternative.all_of]
         yield from (f"questions: {question.id}: {name} is no coverage" for name in _no_coverage(names))
-        if not names:
+        if not names and not question.no_source:
             yield f"questions: {question.id}: nothing could answer it"
+    if directive.expertise and directive.expertise not in {c.id for c in directive.conditions}:
+        yield f"expertise: {directive.expertise} is no condition of this directive"
+    if not _is_zone(directive.timezone):
+        yield f"timezone: {directive.timezone!r} is no zone"
+        return
     for requirement in directive.requirements:
         yield from (
-            f"requirements: {requirement.id}: {n} is no coverage" for n in _no_coverage(requirement.needs)
+            f"requirements: {requirement.id}: {fault}" for fault in _requirement(requirement, directive)
         )
-        fault = _due_fault(requirement.due, directive.timezone)
-        if fault:
-            yield f"requirements: {requirement.id}: due: {fault}"
+
+
+def _requirement(requirement: Requirement, directive: Directive) -> Iterator[str]:
+    """Yield what is wrong with one demand: a name that nothing bears, a deadline that cannot be meant."""
+    yield from (f"{name} is no coverage" for name in _no_coverage(requirement.needs))
+    named: tuple[tuple[str, Iterable[str], Iterable[str]], ...] = (
+        ("version", [requirement.version] if requirement.version else [], (v.id for v in directive.versions)),
+        ("only_if", requirement.only_if, (c.id for c in directive.conditions)),
+        ("questions", requirement.questions, (q.id for q in directive.questions)),
+    )
+    for field, names, known_names in named:
+        yield from (f"{field}: {name} is not in this directive" for name in sorted({*names} - {*known_names}))
+    if "no-expertise" in requirement.branches and not directive.expertise:
+        yield "branches: no-expertise needs the directive to name its condition in `expertise`"
+    if requirement.of == "agency" and (requirement.needs or requirement.questions):
+        yield "of: the evidence of a server cannot answer for the agency; it takes no needs and no questions"
+    fault = _due_fault(requirement.due, directive.timezone)
+    if fault:
+        yield f"due: {fault}"
+    elif requirement.before and requirement.due in ("", "immediately"):
+        yield "before: there is no time to be before"
+    elif requirement.due not in ("", "immediately") and datetime.fromisoformat(requirement.due) < next(
+        (v.issued for v in directive.versions if v.id == requirement.version), directive.issued
+    ):
+        yield f"due: {requirement.due} lies before the text that demands it"
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        return False
+    return True
 
 
 def _due_fault(due: str, zone: str) -> str:
@@ -257,8 +298,10 @@ def _due_fault(due: str, zone: str) -> str:
         return ""
     try:
         instant = datetime.fromisoformat(due)
+        if instant.tzinfo is None:
+            return f"{due} has no offset"
         offset = instant.astimezone(ZoneInfo(zone)).utcoffset()
-    except (ValueError, ZoneInfoNotFoundError) as why:
+    except (ValueError, OverflowError) as why:
         return str(why)
     return "" if instant.utcoffset() == offset else f"{due} has not the offset of {zone} on that day"
 

@@ -151,11 +151,34 @@ class VerdictRow(msgspec.Struct, frozen=True, kw_only=True):
     because: tuple[str, ...]
 
 
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's word on a requirement or condition."""
+
+    state: AnswerState
+    words: str
+    by: str
+    at: datetime
+
+
 class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer to one requirement. `lacks` says what stands between it and `met`.
+
+    `due` is the deadline where the text names one, `at_once` where it says "immediately", which runs from
+    `demanded`; with `before` the deadline itself is too late.
+    """
+
     requirement: str
     title: str
     state: AnswerState
     basis: str
+    version: str = ""
+    of: Literal["server", "agency"] = "server"
+    demanded: datetime | None = None
+    due: datetime | None = None
+    before: bool = False
+    at_once: bool = False
+    lacks: tuple[str, ...] = ()
+    said: tuple[Said, ...] = ()
 
 
 class NameClaim(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +240,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     hosts: tuple[HostRow, ...]
     inventory: tuple[str, ...] = ()
     answers: tuple[AnswerRow, ...] = ()
+    directive_zone: str = ""
     shared: tuple[SharedRow, ...] = ()
 
 

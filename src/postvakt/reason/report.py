@@ -12,6 +12,7 @@ from postvakt.model.build import Build, Flaw
 from postvakt.model.conclusion import HostConclusion, MatchGroup
 from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
 from postvakt.model.evidence import Evidence
+from postvakt.model.fact import Fact
 from postvakt.model.gap import Gap
 from postvakt.model.report import (
     SCHEMA,
@@ -28,7 +29,7 @@ from postvakt.model.report import (
 from postvakt.model.rule import NotAsked, Rule
 from postvakt.model.table import TableSpec
 from postvakt.model.task import Span
-from postvakt.reason import baseline, builds, chains, coverage, findings, updating, verdict
+from postvakt.reason import answers, baseline, builds, chains, coverage, findings, updating, verdict
 from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.shared import shared
 from postvakt.reason.story import Seen, reached_by_intruders, story
@@ -60,6 +61,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     baselines: Mapping[str, BaselineRow] = {}
     builds: Sequence[Build] = ()
     flaws: Sequence[Flaw] = ()
+    said: Sequence[Fact] = ()
 
 
 class Owners:
@@ -103,6 +105,7 @@ def assemble(facts: Facts) -> Report:
     for name in (*gaps, *spans, *matches):
         hosts.setdefault(name, _nobody(name))
     rows = tuple(_host(hosts[name], spans[name], gaps[name], matches[name], facts) for name in sorted(hosts))
+    rows, of_agency = _answered(rows, facts)
     return Report(
         schema=SCHEMA,
         postvakt=facts.version,
@@ -118,6 +121,8 @@ def assemble(facts: Facts) -> Report:
         ),
         evidence=tuple(_evidence(item, facts, owners) for item in facts.evidence),
         hosts=rows,
+        answers=of_agency,
+        directive_zone=facts.directive.timezone,
         shared=shared(rows, facts.seen),
     )
 
@@ -164,7 +169,7 @@ def _host(
         gaps=_gap_rows(every, host),
         builds=host.builds,
         mitigations=(),
-        answers=tuple(_requirement(r, read) for r in facts.directive.requirements),
+        answers=(),
         baseline=held,
         story=told,
         exposure=exposure,
@@ -176,6 +181,31 @@ def _host(
 def _of_exchange(host: HostConclusion, facts: Facts) -> Sequence[Flaw]:
     """Return the flaws that are asked of a host: those of Exchange where it runs that, else none."""
     return facts.flaws if host.builds or "exchange" in host.roles else ()
+
+
+def _answered(rows: Sequence[HostRow], facts: Facts) -> tuple[tuple[HostRow, ...], tuple[AnswerRow, ...]]:
+    """Return the hosts with their answers, and the agency's own; a host tells those as well, for its reader."""
+    words = answers.Words(facts.said)
+    looked = [_looked(row, facts.content) for row in rows]
+    servers = [one for one in looked if "exchange" in (one.roles or ("exchange",)) and one.host != UNASSIGNED]
+    of_agency = answers.agency(facts.directive, servers, words)
+    told = (answers.server(facts.directive, one, words) for one in looked)
+    return tuple(
+        msgspec.structs.replace(row, answers=answers.in_order(facts.directive, (*own, *of_agency)))
+        for row, own in zip(rows, told, strict=True)
+    ), of_agency
+
+
+def _looked(row: HostRow, content: str) -> answers.Looked:
+    return answers.Looked(
+        host=row.host,
+        roles=row.roles,
+        verdict=row.verdict,
+        questions=row.questions,
+        findings=row.findings,
+        coverage=row.coverage,
+        content=content,
+    )
 
 
 def _concerns(question: Question, host: HostConclusion) -> bool:
@@ -229,23 +259,6 @@ def _gap_row(gap: Gap) -> GapRow:
         why=gap.why,
         detail=gap.detail,
         count=gap.count,
-    )
-
-
-def _requirement(requirement: Requirement, read: Sequence[CoverageRow]) -> AnswerRow:
-    present = {row.artifact for row in read if row.records}
-    absent = [name for name in requirement.needs if name not in present]
-    if not requirement.needs:
-        state, basis = "unknown", "the evidence cannot say this; a person must"
-    elif absent:
-        state, basis = "unmet", f"not read: {', '.join(absent)}"
-    else:
-        state, basis = "met", f"read: {', '.join(requirement.needs)}"
-    return AnswerRow(
-        requirement=requirement.id,
-        title=requirement.title,
-        state="met" if state == "met" else "unmet" if state == "unmet" else "unknown",
-        basis=basis,
     )
 
 

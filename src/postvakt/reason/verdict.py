@@ -95,7 +95,11 @@ def _answer(
         ((r.since, a.certainty != "full", r.basis, a.note) for r, a in reaches if r.since is not None),
     )
     if not usable:
-        basis = "; or ".join(r.basis for r, _ in reaches) or "no source is known that could answer it"
+        basis = (
+            "; or ".join(r.basis for r, _ in reaches)
+            or question.no_source
+            or "no source is known that could answer it"
+        )
         return msgspec.structs.replace(row, basis=basis)
     since, less, basis, note = usable[0]
     told = (

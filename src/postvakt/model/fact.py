@@ -1,0 +1,30 @@
+"""What people say of a case that no evidence can: `facts.yaml` in the case folder."""
+
+from datetime import datetime
+
+import msgspec
+
+from postvakt.model.report import AnswerState
+
+ALL = "all"
+"""The host of a fact that is said of every server and of the agency."""
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One answer of a person: to a requirement or a condition, of one host or of all.
+
+    Of a condition `met` says that it holds and `unmet` that it does not. `at` is when it was said.
+    """
+
+    requirement: str
+    state: AnswerState
+    words: str
+    by: str
+    at: datetime
+    host: str = ALL
+
+
+class CaseFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The facts file as a whole."""
+
+    facts: tuple[Fact, ...] = ()

@@ -1,0 +1,60 @@
+"""What is late, what is still in time and what is owed at once, at a given time."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+
+from postvakt.model.board import BOARD, ORDER, Board, BoardRow, Standing
+from postvakt.model.report import AnswerRow, Report
+
+CLOSED = ("met", "not-applicable")
+
+
+def board(reports: Iterable[tuple[str, Report]], at: datetime) -> Board:
+    """Return where every answer of some cases, each with its name, stands at a time."""
+    rows = sorted((row for name, made in reports for row in _rows(name, made, at)), key=_urgency)
+    return Board(schema=BOARD, at=at.astimezone(UTC), rows=tuple(rows))
+
+
+def standing(answer: AnswerRow, at: datetime) -> tuple[Standing, int | None]:
+    """Return how an answer stands at a time, and the seconds left (negative: passed) where there is a time to count.
+
+    On the second of its deadline an answer is in time, unless the text says "before".
+    """
+    if answer.state == "met":
+        return "met", None
+    if answer.state == "not-applicable":
+        return "not-applicable", None
+    if answer.demanded is not None and at < answer.demanded:
+        return "undemanded", None if answer.due is None else _seconds(answer.due, at)
+    if answer.due is not None:
+        late = at >= answer.due if answer.before else at > answer.due
+        return "late" if late else "running", _seconds(answer.due, at)
+    if answer.at_once:
+        return "at-once", None if answer.demanded is None else _seconds(answer.demanded, at)
+    return "no-date", None
+
+
+def _seconds(until: datetime, at: datetime) -> int:
+    return round((until - at).total_seconds())
+
+
+def _rows(name: str, made: Report, at: datetime) -> Iterator[BoardRow]:
+    of_hosts: Sequence[tuple[str, AnswerRow]] = [
+        (host.host, answer) for host in made.hosts for answer in host.answers if answer.of == "server"
+    ]
+    for host, answer in [*(("", answer) for answer in made.answers), *of_hosts]:
+        stands, seconds = standing(answer, at)
+        yield BoardRow(
+            case=name,
+            directive=made.directive,
+            zone=made.directive_zone,
+            host=host,
+            standing=stands,
+            seconds=seconds,
+            answer=answer,
+        )
+
+
+def _urgency(row: BoardRow) -> tuple[int, int, str, str, str]:
+    seconds = row.seconds if row.seconds is not None else 0
+    return ORDER.index(row.standing), seconds, row.case, row.answer.requirement, row.host

@@ -1,0 +1,128 @@
+"""The deadline board as text and as JSON."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from itertools import groupby
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+
+from postvakt.model.board import Board, BoardRow
+from postvakt.model.clock import iso
+from postvakt.report import words
+from postvakt.report.text import encodable, spelled
+
+HOSTS = 5
+"""Servers that one line names; how many more there are is told."""
+
+OPEN = ("late", "at-once", "running", "no-date", "undemanded")
+HEADINGS = {
+    "late": "late",
+    "at-once": "owed at once",
+    "running": "in time",
+    "no-date": "no date named",
+    "undemanded": "not demanded yet",
+}
+UNITS = (("day", 86400), ("h", 3600), ("min", 60))
+
+
+def json(board: Board) -> bytes:
+    """Return the board as indented UTF-8 JSON, times in UTC; what UTF-8 cannot hold is written as `\\udc80`."""
+    told = msgspec.json.encode(_encodable(msgspec.to_builtins(board)))
+    return msgspec.json.format(told, indent=1) + b"\n"
+
+
+def text(board: Board) -> bytes:
+    """Return the board as lines for a terminal, what is latest first, servers that stand alike in one line."""
+    return "".join(f"{line}\n" for line in _lines(board)).encode("utf-8", "backslashreplace")
+
+
+def _lines(board: Board) -> Iterator[str]:
+    cases = sorted({(row.case, row.directive) for row in board.rows})
+    yield f"At {iso(board.at)}"
+    for case, directive in cases:
+        rows = [row for row in board.rows if (row.case, row.directive) == (case, directive)]
+        yield ""
+        yield f"{spelled(case)}: {directive}, {_counted(rows)}"
+        for standing in OPEN:
+            held = [row for row in rows if row.standing == standing]
+            if held:
+                yield ""
+                yield f"  {HEADINGS[standing]}"
+                yield from _requirements(held)
+
+
+def _counted(rows: list[BoardRow]) -> str:
+    states = [row.answer.state for row in rows]
+    told = [f"{states.count(state)} {state}" for state in ("unmet", "unknown", "met", "not-applicable")]
+    hosts = len({row.host for row in rows if row.host})
+    return f"{words.count(hosts, 'server')}; answers: {', '.join(told)}"
+
+
+def _requirements(rows: Iterable[BoardRow]) -> Iterator[str]:
+    ordered = sorted(rows, key=lambda row: (row.seconds or 0, row.answer.requirement))
+    for _, same in groupby(ordered, key=lambda row: (row.seconds, row.answer.requirement)):
+        held = list(same)
+        first = held[0]
+        when = f" ({told})" if (told := _when(first)) else ""
+        yield f"    {first.answer.requirement}  {first.answer.title}{when}"
+        alike = sorted(held, key=_alike)
+        for (state, lacks), hosts in groupby(alike, key=_alike):
+            yield f"      {state:8} {_named([row.host for row in hosts])}: {_blocked(lacks)}"
+
+
+def _alike(row: BoardRow) -> tuple[str, tuple[str, ...]]:
+    return row.answer.state, row.answer.lacks
+
+
+def _blocked(lacks: tuple[str, ...]) -> str:
+    return spelled("; ".join(lacks)) if lacks else "nothing more is known to be lacking"
+
+
+def _named(hosts: list[str]) -> str:
+    told = ", ".join(spelled(host) or "the agency" for host in hosts[:HOSTS])
+    more = len(hosts) - HOSTS
+    return told + (f" and {more:,} more" if more > 0 else "")
+
+
+def _when(row: BoardRow) -> str:
+    if row.standing == "at-once":
+        return (
+            f"for {span(row.seconds)}, since {_local(row.answer.demanded, row.zone)}" if row.seconds else ""
+        )
+    if row.seconds is None or row.answer.due is None:
+        return ""
+    by = f"{'before' if row.answer.before else 'by'} {_local(row.answer.due, row.zone)}"
+    return f"{by}, {span(row.seconds)} {'late' if row.standing == 'late' else 'left'}"
+
+
+def span(seconds: int | None) -> str:
+    """Return a length of time in its two greatest units, cut off below: `2 days 3 h`; its sign is not told."""
+    rest = abs(seconds or 0)
+    parts = []
+    for unit, size in UNITS:
+        number, rest = divmod(rest, size)
+        if number:
+            parts.append(words.count(number, unit) if unit == "day" else f"{number} {unit}")
+    return " ".join(parts[:2]) or "less than a minute"
+
+
+def _local(instant: datetime | None, zone: str) -> str:
+    """Return an instant by the clock of the directive's zone, with the zone's name on that day and its offset."""
+    if instant is None:
+        return "an unknown time"
+    try:
+        there = instant.astimezone(ZoneInfo(zone))
+    except (ValueError, ZoneInfoNotFoundError):
+        return f"{iso(instant)}"
+    offset = there.utcoffset() or timedelta()
+    hours = offset // timedelta(hours=1)
+    return f"{there:%a} {there:%Y-%m-%d %H:%M} {there.tzname()}" + (f" (UTC{hours:+d})" if zone else "")
+
+
+def _encodable(value: object) -> object:
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {key: _encodable(one) for key, one in value.items()}
+    return [_encodable(one) for one in value] if isinstance(value, list | tuple) else value
