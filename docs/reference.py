@@ -20,6 +20,7 @@ from postvakt.content.facts import FACTS, SECTIONS
 from postvakt.detect.logsources import VIEWS
 from postvakt.detect.plan import Plan
 from postvakt.errors import PostvaktError
+from postvakt.model.directive import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
@@ -154,8 +155,20 @@ def _directives() -> Iterator[str]:
         yield "|---|---|---|"
         for question in directive.questions:
             ways = "; or ".join(" and ".join(f"`{n}`" for n in way.all_of) for way in question.answered_by)
+            ways = ways or f"nothing: {_cell(question.no_source)}"
             yield f"| {_cell(question.asks)} | {'yes' if question.mandatory else 'no'} | {ways} |"
         yield ""
+        yield "| requirement | of | due | binds where |"
+        yield "|---|---|---|---|"
+        for row in directive.requirements:
+            due = f"{'before ' if row.before else ''}{row.due}" or "no time named"
+            yield f"| `{row.id}` {_cell(row.title)} | {row.of} | {due} | {_where(row) or 'always'} |"
+        yield ""
+        yield from (f"Not known: {line}\n" for line in directive.not_known)
+
+
+def _where(row: Requirement) -> str:
+    return "; ".join(filter(None, (" or ".join(row.branches), " and ".join(f"`{c}`" for c in row.only_if))))
 
 
 def _cell(text: str) -> str:

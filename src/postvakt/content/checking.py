@@ -273,7 +273,7 @@ def _requirement(requirement: Requirement, directive: Directive) -> Iterator[str
         yield "branches: no-expertise needs the directive to name its condition in `expertise`"
     if requirement.of == "agency" and (requirement.needs or requirement.questions):
         yield "of: the evidence of a server cannot answer for the agency; it takes no needs and no questions"
-    fault = _due_fault(requirement.due, directive.timezone)
+    fault = due_fault(requirement.due, directive.timezone)
     if fault:
         yield f"due: {fault}"
     elif requirement.before and requirement.due in ("", "immediately"):
@@ -292,8 +292,9 @@ def _is_zone(name: str) -> bool:
     return True
 
 
-def _due_fault(due: str, zone: str) -> str:
-    """A due time is said in the directive's own zone, so that an offset of the wrong season is seen."""
+def due_fault(due: str, zone: str) -> str:
+    """Return what is wrong with a due time: it is said in the directive's own zone, so that an offset of the wrong
+    season is seen."""
     if due in ("", "immediately"):
         return ""
     try:

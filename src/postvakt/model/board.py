@@ -22,7 +22,8 @@ class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
     """One requirement of one server, or of the agency (`host` empty).
 
     `seconds` is the time left to the deadline, negative where it has passed; of what is owed at once the time since
-    it was demanded, negative too; None where there is no time to count.
+    it was demanded, negative too; None where there is no time to count. `place` is the requirement's place in the
+    directive, from 0.
     """
 
     case: str
@@ -31,6 +32,7 @@ class BoardRow(msgspec.Struct, frozen=True, kw_only=True):
     host: str
     standing: Standing
     seconds: int | None
+    place: int
     answer: AnswerRow
 
 

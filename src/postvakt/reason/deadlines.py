@@ -20,28 +20,37 @@ def standing(answer: AnswerRow, at: datetime) -> tuple[Standing, int | None]:
 
     On the second of its deadline an answer is in time, unless the text says "before".
     """
+    now, due, demanded = at.astimezone(UTC), _utc(answer.due), _utc(answer.demanded)
     if answer.state == "met":
         return "met", None
     if answer.state == "not-applicable":
         return "not-applicable", None
-    if answer.demanded is not None and at < answer.demanded:
-        return "undemanded", None if answer.due is None else _seconds(answer.due, at)
-    if answer.due is not None:
-        late = at >= answer.due if answer.before else at > answer.due
-        return "late" if late else "running", _seconds(answer.due, at)
+    if demanded is not None and now < demanded:
+        return "undemanded", None if due is None else _seconds(due, now)
+    if due is not None:
+        late = now >= due if answer.before else now > due
+        return "late" if late else "running", _seconds(due, now)
     if answer.at_once:
-        return "at-once", None if answer.demanded is None else _seconds(answer.demanded, at)
+        return "at-once", None if demanded is None else _seconds(demanded, now)
     return "no-date", None
 
 
-def _seconds(until: datetime, at: datetime) -> int:
-    return round((until - at).total_seconds())
+def _utc(instant: datetime | None) -> datetime | None:
+    """Return an instant in UTC: two times of one zone are compared by their clocks, over a change of season too."""
+    return None if instant is None else instant.astimezone(UTC)
+
+
+def _seconds(until: datetime, now: datetime) -> int:
+    return round((until - now).total_seconds())
 
 
 def _rows(name: str, made: Report, at: datetime) -> Iterator[BoardRow]:
     of_hosts: Sequence[tuple[str, AnswerRow]] = [
         (host.host, answer) for host in made.hosts for answer in host.answers if answer.of == "server"
     ]
+    # A host tells the agency's answers too, so any host has the directive's whole order.
+    ordered = next((host.answers for host in made.hosts), made.answers)
+    places = {answer.requirement: place for place, answer in enumerate(ordered)}
     for host, answer in [*(("", answer) for answer in made.answers), *of_hosts]:
         stands, seconds = standing(answer, at)
         yield BoardRow(
@@ -51,10 +60,11 @@ def _rows(name: str, made: Report, at: datetime) -> Iterator[BoardRow]:
             host=host,
             standing=stands,
             seconds=seconds,
+            place=places[answer.requirement],
             answer=answer,
         )
 
 
-def _urgency(row: BoardRow) -> tuple[int, int, str, str, str]:
+def _urgency(row: BoardRow) -> tuple[int, int, str, int, str]:
     seconds = row.seconds if row.seconds is not None else 0
-    return ORDER.index(row.standing), seconds, row.case, row.answer.requirement, row.host
+    return ORDER.index(row.standing), seconds, row.case, row.place, row.host

@@ -60,8 +60,8 @@ def _counted(rows: list[BoardRow]) -> str:
 
 
 def _requirements(rows: Iterable[BoardRow]) -> Iterator[str]:
-    ordered = sorted(rows, key=lambda row: (row.seconds or 0, row.answer.requirement))
-    for _, same in groupby(ordered, key=lambda row: (row.seconds, row.answer.requirement)):
+    ordered = sorted(rows, key=lambda row: (row.seconds or 0, row.place))
+    for _, same in groupby(ordered, key=lambda row: (row.seconds, row.place)):
         held = list(same)
         first = held[0]
         when = f" ({told})" if (told := _when(first)) else ""

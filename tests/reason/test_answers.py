@@ -1,0 +1,261 @@
+"""What is answered to the requirements of ED 21-02: the reading traps of its text, and whose word stands."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from postvakt import content
+from postvakt.model.directive import Directive
+from postvakt.model.fact import Fact
+from postvakt.model.report import AnswerRow, CoverageRow, FindingRow, QuestionRow, VerdictRow
+from postvakt.reason import answers
+from tests.reason import values
+
+NOON = datetime(2021, 3, 4, 17, tzinfo=UTC)
+LATER = datetime(2021, 3, 4, 18, tzinfo=UTC)
+FOUND, ATTEMPTED, CLEAR, BLIND = (
+    VerdictRow(outcome="compromised", grade="file-written", since=None, because=("A page was written",)),
+    VerdictRow(outcome="attempted", grade="probed", since=None, because=("It was asked for",)),
+    VerdictRow(outcome="clear-since", grade="", since=NOON, because=()),
+    VerdictRow(outcome="inconclusive", grade="", since=None, because=("HttpProxy logs are missing",)),
+)
+EVERYTHING = (
+    "memory", "iis", "event:Application", "event:Security", "event:System", "registry_key", "registry_value",
+)  # fmt: skip
+
+
+def directive(name: str = "ed-21-02") -> Directive:
+    return next(d for d in content.load().directives if d.id == name)
+
+
+def question(name: str, answer: Any) -> QuestionRow:
+    return QuestionRow(
+        id=name,
+        asks=f"Was it {name}?",
+        mandatory=True,
+        answer=answer,
+        since=None,
+        basis="the logs are missing",
+    )
+
+
+def looked(
+    verdict: VerdictRow = FOUND,
+    *,
+    read: tuple[str, ...] = EVERYTHING,
+    findings: tuple[FindingRow, ...] = (),
+    roles: tuple[str, ...] = ("exchange",),
+    questions: tuple[QuestionRow, ...] = (),
+) -> answers.Looked:
+    coverage: tuple[CoverageRow, ...] = tuple(values.covered(name) for name in read)
+    return answers.Looked(
+        host="EX01",
+        roles=roles,
+        verdict=verdict,
+        questions=questions,
+        findings=findings,
+        coverage=coverage,
+        content="0123456789abcdef",
+    )
+
+
+def fact(requirement: str, state: Any, **given: Any) -> Fact:
+    plain: dict[str, Any] = {"words": "So it is.", "by": "A. Person", "at": NOON, "host": "all"}
+    return Fact(requirement=requirement, state=state, **{**plain, **given})
+
+
+def of_server(one: answers.Looked, *facts: Fact, name: str = "ed-21-02") -> dict[str, AnswerRow]:
+    return {row.requirement: row for row in answers.server(directive(name), one, answers.Words(facts))}
+
+
+def of_agency(*servers: answers.Looked, said: tuple[Fact, ...] = ()) -> dict[str, AnswerRow]:
+    return {row.requirement: row for row in answers.agency(directive(), servers, answers.Words(said))}
+
+
+NO_EXPERTISE = fact("expertise", "unmet", words="Nobody here can image memory.")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "triage", "patch", "image", "disconnect", "report"),
+    [
+        (FOUND, "met", "not-applicable", "met", "unknown", "unknown"),
+        (ATTEMPTED, "met", "unknown", "met", "unknown", "unknown"),
+        (CLEAR, "met", "unknown", "not-applicable", "not-applicable", "not-applicable"),
+        (BLIND, "met", "unknown", "unknown", "unknown", "unknown"),
+    ],
+)
+def test_the_verdict_takes_the_branch(
+    verdict: VerdictRow, triage: str, patch: str, image: str, disconnect: str, report: str
+) -> None:
+    told = of_server(looked(verdict))
+    states = [told[name].state for name in ("1.memory", "1.patch", "2.a", "3.a", "4")]
+    assert states == [triage, patch, image, disconnect, report]
+
+
+def test_without_expertise_servers_are_disconnected_although_nobody_looked() -> None:
+    told = of_server(looked(BLIND, read=()), NO_EXPERTISE)
+    assert {told[name].state for name in ("1.memory", "1.examine", "1.patch", "2.a", "2.d")} == {
+        "not-applicable"
+    }
+    assert told["3.a"].state == "unknown"
+    assert "no expertise to look, said by A. Person" in told["3.a"].basis
+    assert told["3.a"].lacks == ("Since when has this server been disconnected?",)
+    assert told["4"].state == "not-applicable"
+
+
+def test_found_without_expertise_is_both() -> None:
+    told = of_server(looked(FOUND), NO_EXPERTISE)
+    assert told["2.a"].state == "not-applicable"
+    assert "compromised" in told["3.a"].basis
+    assert "no expertise" in told["3.a"].basis
+    assert told["4"].state == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("row", "image"),
+    [
+        (values.finding("", level="high"), "met"),
+        (values.finding("tampering", level="medium"), "met"),
+        (values.finding("", level="medium"), "unknown"),
+        (values.finding("responder-tool", level="high"), "unknown"),
+    ],
+)
+def test_anomalous_behaviour_is_enough_for_action_2(row: FindingRow, image: str) -> None:
+    assert of_server(looked(BLIND, findings=(row,)))["2.a"].state == image
+
+
+def test_an_anomaly_is_for_a_person_to_judge_before_action_3() -> None:
+    told = of_server(looked(ATTEMPTED))
+    assert told["3.a"].lacks[0] == told["1.patch"].lacks[0]
+    assert "a person judges" in told["3.a"].lacks[0]
+
+
+def test_reporting_waits_for_no_other_action() -> None:
+    before, after = (
+        of_server(looked(FOUND), *said)["4"] for said in ((), (fact("3.a", "met"), fact("3.c", "met")))
+    )
+    assert before == after
+    assert before.at_once
+    assert before.demanded == datetime(2021, 3, 3, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("servers", [(), (looked(CLEAR),), (looked(FOUND),), (looked(BLIND, read=()),)])
+def test_the_report_binds_every_agency(servers: tuple[answers.Looked, ...]) -> None:
+    row = of_agency(*servers)["5"]
+    assert (row.state, row.due) == ("unknown", datetime(2021, 3, 5, 17, tzinfo=UTC))
+
+
+def test_patching_is_no_way_out_of_the_found_branch() -> None:
+    done = [fact(name, "met") for name in ("2.a", "2.b", "2.d", "1.memory")]
+    told = of_server(looked(FOUND), *done)
+    assert told["1.patch"].state == "not-applicable"
+    # Nor does the text know an Action 2 that came back clean: Action 3 still binds.
+    assert told["3.a"].state == "unknown"
+
+
+def test_a_negative_names_the_rules_and_the_time_it_holds_for() -> None:
+    basis = of_server(looked(CLEAR))["1.patch"].basis
+    assert "looked at from 2021-03-04T17:00:00Z" in basis
+    assert "content 0123456789ab" in basis
+    assert "fedcba" not in basis
+
+
+def test_what_was_not_read_is_unmet_and_says_what_to_collect() -> None:
+    row = of_server(looked(BLIND, read=("iis",)))["1.event-logs"]
+    assert row.state == "unmet"
+    assert row.lacks == ("collect event:Application", "collect event:Security", "collect event:System")
+
+
+@pytest.mark.parametrize(("answer", "state"), [("no", "met"), ("yes", "met"), ("unanswerable", "unknown")])
+def test_examined_means_that_the_questions_could_be_answered(answer: str, state: str) -> None:
+    row = of_server(looked(CLEAR, questions=(question("shell-used", answer),)))["1.examine"]
+    assert row.state == state
+    assert bool(row.lacks) == (answer == "unanswerable")
+
+
+def test_a_log_of_the_scanner_is_not_yet_a_full_scan() -> None:
+    row = of_server(looked(CLEAR, read=("msert",)))["s1.triage.1"]
+    assert row.state == "unknown"
+    assert "read: msert" in row.basis
+
+
+def test_a_host_that_is_no_exchange_server_is_not_asked() -> None:
+    told = of_server(looked(FOUND, roles=("domain-controller",)))
+    assert {row.state for row in told.values()} == {"not-applicable"}
+
+
+@pytest.mark.parametrize(
+    ("facts", "state"),
+    [
+        ((), "unknown"),
+        ((fact("connected", "met"),), "unknown"),
+        ((fact("connected", "unmet"),), "not-applicable"),
+        ((fact("connected", "unmet"), fact("connected", "met", host="EX01")), "unknown"),
+        ((fact("connected", "unmet"), fact("connected", "unmet", host="EX02")), "not-applicable"),
+        ((fact("connected", "unmet", host="EX02"),), "unknown"),
+    ],
+)
+def test_supplement_1_asks_of_servers_connected_since_january(facts: tuple[Fact, ...], state: str) -> None:
+    told = of_server(looked(CLEAR), *facts)
+    assert told["s1.hardening.1"].state == state
+    assert told["s2.1"].state == "unknown"
+
+
+def test_nobody_said_that_it_was_connected_is_told() -> None:
+    assert "connected: nobody said, taken as yes" in of_server(looked(CLEAR))["s1.hardening.1"].basis
+
+
+def test_a_condition_that_is_not_presumed_stays_open() -> None:
+    row = of_server(looked(FOUND))["2.c"]
+    assert row.state == "unknown"
+    assert row.lacks[0].startswith("Is it so that no live")
+    assert of_server(looked(FOUND), fact("no-live-image", "unmet"))["2.c"].state == "not-applicable"
+
+
+def test_a_person_s_word_stands_with_name_and_time_beside_the_evidence() -> None:
+    row = of_server(looked(BLIND, read=()), fact("1.memory", "met", words="Imaged with our own tool."))[
+        "1.memory"
+    ]
+    assert row.state == "met"
+    assert row.lacks == ()
+    assert "said by A. Person at 2021-03-04T17:00:00Z: Imaged with our own tool." in row.basis
+    assert "the case says otherwise: unmet, not read: memory" in row.basis
+    assert row.said[0].by == "A. Person"
+
+
+def test_the_latest_word_stands_and_the_earlier_ones_are_told() -> None:
+    row = of_server(
+        looked(FOUND), fact("3.a", "met", at=LATER, by="B. Other"), fact("3.a", "unmet", words="Not yet.")
+    )["3.a"]
+    assert row.state == "met"
+    assert [said.by for said in row.said] == ["B. Other", "A. Person"]
+    assert "before that unmet, said by A. Person" in row.basis
+
+
+def test_a_word_on_one_host_goes_before_a_later_one_on_all() -> None:
+    row = of_server(looked(FOUND), fact("3.a", "met", at=LATER), fact("3.a", "unmet", host="EX01"))["3.a"]
+    assert row.state == "unmet"
+
+
+def test_the_agency_is_on_every_branch_of_its_servers() -> None:
+    assert of_agency(looked(CLEAR), looked(CLEAR))["2.e"].state == "not-applicable"
+    assert (
+        of_agency(looked(CLEAR), looked(BLIND))["2.e"]
+        .lacks[0]
+        .startswith("whether this binds is not decided")
+    )
+    row = of_agency(looked(CLEAR), looked(FOUND))["2.e"]
+    assert row.state == "unknown"
+    assert "servers by branch: 1 found, 1 not found" in row.basis
+
+
+@pytest.mark.parametrize(
+    ("said", "state"), [("met", "unknown"), ("unmet", "not-applicable"), (None, "unknown")]
+)
+def test_ed_25_02_asks_more_of_who_is_in_hybrid(said: str | None, state: str) -> None:
+    facts = (fact("hybrid", said),) if said else ()
+    row = of_server(looked(CLEAR), *facts, name="ed-25-02")["4"]
+    assert row.state == state
+    asked_first = bool(row.lacks) and row.lacks[0].startswith("Is the organisation of this server in hybrid")
+    assert asked_first == (said is None)
