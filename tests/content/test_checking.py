@@ -204,7 +204,7 @@ FAULTS = [
         "requirements: 1: due: 2021-03-05T12:00:00-04:00 has not the offset of America/New_York",
     ),
     (changed(D, "2021-03-05T12", "soon"), D, "requirements: 1: due: Invalid isoformat string"),
-    (changed(D, "America/New_York", "America/Gotham"), D, "requirements: 1: due: 'No time zone found"),
+    (changed(D, "America/New_York", "America/Gotham"), D, "timezone: 'America/Gotham' is no zone"),
     ({D: DIRECTIVE + '  - {id: "1", title: Again, clause: Again.}\n'}, D, "requirements: 1 stands twice"),
     (changed(C, "yara:a_page", "yara:no_page"), C, "steps: s: yara:no_page is no rule of ours"),
     (changed(C, "needs: [iis]", "needs: [ii]"), C, "steps: s: ii is no coverage"),

@@ -115,9 +115,14 @@ def _local(instant: datetime | None, zone: str) -> str:
         there = instant.astimezone(ZoneInfo(zone))
     except (ValueError, ZoneInfoNotFoundError):
         return f"{iso(instant)}"
-    offset = there.utcoffset() or timedelta()
-    hours = offset // timedelta(hours=1)
-    return f"{there:%a} {there:%Y-%m-%d %H:%M} {there.tzname()}" + (f" (UTC{hours:+d})" if zone else "")
+    return f"{there:%a} {there:%Y-%m-%d %H:%M} {there.tzname()} (UTC{_offset(there)})"
+
+
+def _offset(there: datetime) -> str:
+    """Return an offset from UTC as people write it: `-5`, `+5:45`."""
+    minutes = (there.utcoffset() or timedelta()) // timedelta(minutes=1)
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{'-' if minutes < 0 else '+'}{hours}" + (f":{rest:02}" if rest else "")
 
 
 def _encodable(value: object) -> object:

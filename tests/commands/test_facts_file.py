@@ -1,0 +1,75 @@
+"""`facts.yaml`: what people answered; a word that cannot be placed is told with file, entry and fault."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from postvakt import content
+from postvakt.commands import facts_file
+from postvakt.errors import ContentError
+from postvakt.model.fact import Fact
+from postvakt.tables.case import Case
+
+GOOD = """facts:
+  - requirement: "3.a"
+    host: EX01
+    state: met
+    words: Its cable was drawn.
+    by: A. Person
+    at: 2021-03-04T10:00:00-05:00
+"""
+UNMET = GOOD.replace("met", "unmet")
+
+
+def said(folder: Path, text: str | bytes) -> tuple[Fact, ...]:
+    (folder / "facts.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    directive = next(d for d in content.load().directives if d.id == "ed-21-02")
+    return facts_file.said(Case(folder), directive, ["EX01", "EX02"])
+
+
+def test_an_answer_has_a_name_and_an_instant(tmp_path: Path) -> None:
+    [fact] = said(tmp_path, GOOD)
+    assert (fact.by, fact.host, fact.at) == ("A. Person", "EX01", datetime(2021, 3, 4, 15, tzinfo=UTC))
+
+
+@pytest.mark.parametrize("text", ["", "facts: []\n", "# nothing yet\n"])
+def test_an_empty_file_says_nothing(tmp_path: Path, text: str) -> None:
+    assert said(tmp_path, text) == ()
+
+
+def test_a_time_may_stand_in_quotes(tmp_path: Path) -> None:
+    assert said(tmp_path, GOOD.replace("2021-03-04T10:00:00-05:00", '"2021-03-04T15:00:00Z"')) == said(
+        tmp_path, GOOD
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ('"3.a"', '"9.z"', "$.facts[0]: requirement: '9.z' is none of ed-21-02; there are expertise, "),
+        ("EX01", "EX09", "$.facts[0]: host: 'EX09' is no host of this case; there are EX01, EX02"),
+        ('"3.a"', '"5"', "$.facts[0]: host: 5 is asked of the agency once; write `all`"),
+        ("met", "done", "Invalid enum value 'done' - at `$.facts[0].state`"),
+        ("A. Person", '""', "$.facts[0]: by: says nobody"),
+        ("Its cable was drawn.", '" "', "$.facts[0]: words: says nothing"),
+        ("-05:00", "", "$.facts[0]: at: 2021-03-04T10:00:00 names no zone"),
+        ("2021-03-04T10:00:00-05:00", "noon", "at `$.facts[0].at`"),
+        ("    by: A. Person\n", "", "missing required field `by` - at `$.facts[0]`"),
+        ("words:", "word:", "unknown field `word` - at `$.facts[0]`"),
+        ("    by: A", "    by: B. Other\n    by: A", "line 7, column 5: the key 'by' stands twice"),
+        ("facts:\n", UNMET, "$.facts[0] and $.facts[1]: 3.a of EX01 is unmet and met"),
+        ("facts:", "facts: [", "line "),
+    ],
+)  # fmt: skip
+def test_a_bad_file_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert old in GOOD
+    with pytest.raises(ContentError) as raised:
+        said(tmp_path, GOOD.replace(old, new, 1))
+    assert str(raised.value).startswith(f"{tmp_path / 'facts.yaml'}: ")
+    assert told in str(raised.value)
+
+
+def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ContentError, match="byte 7: not UTF-8"):
+        said(tmp_path, b"facts: \xff")
