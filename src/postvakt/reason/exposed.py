@@ -122,7 +122,9 @@ def _told(
     events: Sequence[Event],
 ) -> Iterator[str]:
     yield _standing(made, last, change)
-    if made.state == "vulnerable" and any(one.state in CLOSED for one in made.stretches):
+    if made.state == "vulnerable" and any(
+        one.state in CLOSED and _before(one, last) for one in made.stretches
+    ):
         yield "It had been fixed before: the cumulative update that came later does not hold the fix."
     if made.state in ("needs-setting", "vulnerable") and made.besides:
         yield f"{made.besides}: what was read does not tell whether it is so."
@@ -133,6 +135,10 @@ def _told(
         if event.first is not None and _how_long(event.first, change) != said:
             said = _how_long(event.first, change)
             yield f"Patched {said} {name} ({_minute(event.first)}: {event.title})."
+
+
+def _before(one: Stretch, last: Stretch | None) -> bool:
+    return bool(one.last and last and last.first and one.last <= last.first)
 
 
 def _standing(made: ExposureRow, last: Stretch | None, change: Change) -> str:

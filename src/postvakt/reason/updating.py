@@ -49,7 +49,7 @@ def _steps(last: Sighting, concerned: Sequence[Flaw], table: Sequence[Build]) ->
             f"At once, without another cumulative update: {_named(own)}. It closes "
             f"{_closing(own, concerned)}; what was fixed later it does not hold."
         )
-    elif own is None or own is not newest:
+    elif own is not newest and last.number[0] > 14:
         yield "No security update for its own cumulative update closes this: a later cumulative update comes first."
     if newest is not None and newest.build > last.number:
         yield _then(last, newest, table)
@@ -63,7 +63,9 @@ def _steps(last: Sighting, concerned: Sequence[Flaw], table: Sequence[Build]) ->
 def _then(last: Sighting, newest: Build, table: Sequence[Build]) -> str:
     dated = max(build.date for build in table)
     told = f"the newest for its version in the table of {dated}: {_named(newest)}"
-    if newest.build[:3] == last.number[:3] or last.number[0] == 14:
+    if last.number[0] == 14:
+        return f"Install {told}. An update rollup holds all that came before it."
+    if newest.build[:3] == last.number[:3]:
         return f"Install {told}. Its cumulative update stays."
     first = next(build for build in table if build.build[:3] == newest.build[:3])
     return f"To be current: the cumulative update first, {first.name} ({first.number}), and on it {told}."
