@@ -8,7 +8,11 @@ import msgspec
 
 from postvakt.model.baseline import BaselineRow
 from postvakt.model.build import ExposureRow
+from postvakt.model.eviction import EvictionRow
 from postvakt.model.gap import Why
+from postvakt.model.hypothesis import HypothesisRow
+from postvakt.model.inventory import ServerRow
+from postvakt.model.mitigation import MitigationRow
 from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
 from postvakt.model.story import SharedRow, Story
 
@@ -211,14 +215,15 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     coverage: tuple[CoverageRow, ...]
     gaps: tuple[GapRow, ...]
     builds: tuple[BuildRow, ...]
-    mitigations: tuple[str, ...]
+    mitigations: tuple[MitigationRow, ...]
     answers: tuple[AnswerRow, ...]
-    hypotheses: tuple[str, ...] = ()
+    hypotheses: tuple[HypothesisRow, ...] = ()
     story: Story = Story()
     baseline: BaselineRow = BaselineRow()
     exposure: tuple[ExposureRow, ...] = ()
     build_doubts: tuple[str, ...] = ()
     update: tuple[str, ...] = ()
+    eviction: tuple[EvictionRow, ...] = ()
 
 
 class RulesRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -238,7 +243,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     rules: RulesRow
     evidence: tuple[EvidenceRow, ...]
     hosts: tuple[HostRow, ...]
-    inventory: tuple[str, ...] = ()
+    inventory: tuple[ServerRow, ...] = ()
     answers: tuple[AnswerRow, ...] = ()
     directive_zone: str = ""
     shared: tuple[SharedRow, ...] = ()

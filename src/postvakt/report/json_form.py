@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from postvakt.model import baseline, build, rule, story
+from postvakt.model import baseline, build, eviction, hypothesis, inventory, mitigation, rule, story
 from postvakt.model import report as model
 from postvakt.model.report import SCHEMA, HostRow, Report
 from postvakt.report.text import encodable
@@ -86,7 +86,17 @@ def _say_times(definitions: dict[str, Any]) -> None:
         of_type = get_type_hints(
             next(
                 getattr(where, name)
-                for where in (model, rule, story, baseline, build)
+                for where in (
+                    model,
+                    rule,
+                    story,
+                    baseline,
+                    build,
+                    inventory,
+                    mitigation,
+                    hypothesis,
+                    eviction,
+                )
                 if hasattr(where, name)
             )
         )
