@@ -4,6 +4,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
+
 from postvakt import artifacts, evidence
 from postvakt.commands import plans, work
 from postvakt.tables.case import FORMAT, Case, CaseFile
@@ -20,7 +22,8 @@ def whole(path: str, case_root: str, rules: str = "") -> None:
     plan = plans.prepare(case, chosen)
     taken = evidence.take_in(path, [r.artifact for r in artifacts.READERS], scratch=case.scratch)
     members = tuple(member for member in taken.members if member.artifact)
-    work.read(work.Read(case=case_root, path=path, members=members, plan=plan.hash))
+    spec = work.Read(case=case_root, path=path, members=members, plan=plan.hash)
+    work.perform("read", msgspec.to_builtins(spec))
 
 
 def compile_rules(path: str, case_root: str, rules: str = "") -> None:

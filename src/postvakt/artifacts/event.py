@@ -258,10 +258,27 @@ def _integers(column: Column, values: Sequence[Any], misfits: Misfits) -> pa.Arr
     try:
         plain = np.frombuffer(array("q", values), np.int64)
     except (TypeError, OverflowError):
-        return _coerced(column.name, values, misfits, low, high)
+        sparse = _sparse(values, low, high)
+        return _coerced(column.name, values, misfits, low, high) if sparse is None else sparse
     if len(plain) and low <= plain.min() and plain.max() <= high:
         return pa.array(plain)
     return _coerced(column.name, values, misfits, low, high)
+
+
+def _sparse(values: Sequence[Any], low: int, high: int) -> pa.Array | None:
+    """Return numbers some of which are absent, None where any is no number, or lies out of bounds."""
+    if not _ABSENT_OR_NUMBER.issuperset(map(type, values)):
+        return None
+    try:
+        found = pa.array(values, pa.int64())
+    except (pa.ArrowInvalid, OverflowError):
+        return None
+    span = pc.min_max(found).as_py()
+    inside = span["min"] is None or (low <= span["min"] and span["max"] <= high)
+    return found if inside else None
+
+
+_ABSENT_OR_NUMBER = frozenset((int, type(None)))
 
 
 def _coerced(name: str, values: Sequence[Any], misfits: Misfits, low: int, high: int) -> pa.Array:

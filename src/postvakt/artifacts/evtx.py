@@ -72,9 +72,8 @@ def _read(chunk: Chunk, waiting: Waiting, lost: "_Lost") -> None:
     if texts is None:
         _mend(chunk, waiting, lost)
     else:
-        for offset, number, text in zip(chunk.offsets, numbers, texts, strict=True):
-            if not waiting.add(chunk, offset, number, text):
-                lost.add(chunk.offset + offset, number)
+        for place in waiting.add_all(chunk, numbers, texts):
+            lost.add(chunk.offset + chunk.offsets[place], numbers[place])
         lost.between(chunk, 0)
     waiting.read(len(chunk.content))
 

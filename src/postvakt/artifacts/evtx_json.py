@@ -5,7 +5,7 @@ is the same on both ways.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -119,6 +119,7 @@ class _Whole(_Strict, frozen=True):
 
 
 _decode = msgspec.json.Decoder(_Whole).decode
+_decode_all = msgspec.json.Decoder(list[_Whole]).decode
 _COLUMNS = frozenset(SYSTEM)
 _NO_PROVIDER, _NO_ACTIVITY, _NO_PROCESS = _Provider(), _Activity(), _Process()
 
@@ -155,6 +156,50 @@ class Waiting:
         if len(self._systems) >= STAGE_EVENTS:
             self.settle()
 
+    def add_all(self, chunk: Chunk, numbers: Sequence[int], texts: Sequence[str]) -> list[int]:
+        """Add the events of a whole chunk, and return the places of those whose JSON could not be read."""
+        try:
+            events = _decode_all(f"[{','.join(texts)}]")
+        except (msgspec.DecodeError, RecursionError):
+            events = []
+        if len(events) != len(texts):
+            # One of them has a shape of its own; each is tried alone.
+            return [
+                place
+                for place, (offset, number, text) in enumerate(
+                    zip(chunk.offsets, numbers, texts, strict=True)
+                )
+                if not self.add(chunk, offset, number, text)
+            ]
+        lost = []
+        for place, whole in enumerate(events):
+            event = whole.Event
+            data = event.EventData
+            text = texts[place]
+            # The commonest shape is told here, without a call: there are millions of it.
+            if (
+                data is not None
+                and event.UserData is None
+                and text.count(_MARK, start := text.find(_DATA, _SYSTEM_SIZE) + len(_DATA))
+                - text.count(_COLON, start)
+                == len(data)
+            ):
+                self._names.append(tuple(data))
+                self._values.append(data.values())
+            elif not self._add_data(event, text):
+                if not self._add_unusual(chunk, chunk.offsets[place], numbers[place], text, False):
+                    lost.append(place)
+                continue
+            created = event.System.TimeCreated
+            time = None if created is None else created.attributes.SystemTime
+            if time is None:
+                time = self._headed(chunk, chunk.offsets[place])
+            self._times.append(time)
+            self._systems.append(event.System)
+            self._locators.append(chunk.offset + chunk.offsets[place])
+            self._numbers.append(numbers[place])
+        return lost
+
     def add(self, chunk: Chunk, offset: int, number: int, text: str, *, torn: bool = False) -> bool:
         """Add the event of the record at an offset of the chunk, and tell whether its JSON could be read.
 
@@ -166,34 +211,39 @@ class Waiting:
             return self._add_unusual(chunk, offset, number, text, torn)
         if torn and event.System.EventRecordID != number:
             return False
+        if not self._add_data(event, text):
+            return self._add_unusual(chunk, offset, number, text, torn)
+        self._place(chunk, offset, number, event.System)
+        return True
+
+    def _add_data(self, event: _Event, text: str) -> bool:
+        """Add what an event tells beside System, where all of it is plain."""
         data = event.EventData
         if event.UserData is not None:
-            read = self._add_user_data(event, text)
-        elif data is None:
-            read = True
+            return self._add_user_data(event, text)
+        if data is None:
             self._names.append(())
             self._values.append(())
         elif _marks(text, text.find(_DATA, _SYSTEM_SIZE) + len(_DATA)) == len(data):
-            read = True
             self._names.append(tuple(data))
             self._values.append(data.values())
         else:
-            read = self._add_elements(data, text)
-        if not read:
-            return self._add_unusual(chunk, offset, number, text, torn)
-        self._place(chunk, offset, number, event.System)
+            return self._add_elements(data, text)
         return True
 
     def _place(self, chunk: Chunk, offset: int, number: int, system: _System) -> None:
         created = system.TimeCreated
         time = None if created is None else created.attributes.SystemTime
-        if time is None:
-            time = _written(chunk, offset)
-            self._further.append((len(self._systems), "header_Written", time))
-        self._times.append(time)
+        self._times.append(self._headed(chunk, offset) if time is None else time)
         self._systems.append(system)
         self._locators.append(chunk.offset + offset)
         self._numbers.append(number)
+
+    def _headed(self, chunk: Chunk, offset: int) -> str | None:
+        """Return the time of a record's header, for an event that tells none itself."""
+        time = _written(chunk, offset)
+        self._further.append((len(self._systems), "header_Written", time))
+        return time
 
     def _add_elements(self, data: dict[str, Any], text: str) -> bool:
         """Add EventData that holds objects, or texts that look like the end of a name."""
