@@ -10,7 +10,7 @@ import pytest
 
 from postvakt import artifacts
 from postvakt.tables.case import Case
-from postvakt.tables.measures import Measures
+from postvakt.tables.measures import Measures, Piece
 from postvakt.tables.rows import schema
 
 BEGUN = datetime(2021, 3, 3, 4, 0, tzinfo=UTC)
@@ -34,12 +34,13 @@ def measures(case: Case) -> Iterator[Measures]:
         yield made
 
 
-def part(case: Case, table: str, *rows: dict[str, Any]) -> list[str]:
+def part(case: Case, table: str, *rows: dict[str, Any]) -> list[Piece]:
     """Write rows as a part and return where it lies."""
     target = schema(artifacts.TABLES[table], stamped=True)
+    stamped = [{"evidence": "e", "source": "a.log", **row} for row in rows]
     with case.part(f"tables/{table}/e/p.parquet", target) as out:
-        out.write(pa.RecordBatch.from_pylist(list(rows), schema=target))
-    return [f"tables/{table}/e/p.parquet"]
+        out.write(pa.RecordBatch.from_pylist(stamped, schema=target))
+    return [Piece(f"tables/{table}/e/p.parquet", "e", ("a.log",), whole=True)]
 
 
 def test_who_asked_how_much(case: Case, measures: Measures) -> None:
@@ -54,6 +55,15 @@ def test_who_asked_how_much(case: Case, measures: Measures) -> None:
         (OTHER, 1, 1, 0, 0, 1),
     ]
     assert (told[0].first, told[0].last) == (BEGUN, BEGUN + timedelta(minutes=5))
+
+
+def test_rows_of_another_host_in_the_same_part_are_not_counted(case: Case, measures: Measures) -> None:
+    [shared] = part(case, "iis", request(0), request(1, source="b.log"), request(2, source="b.log"))
+    assert [told.requests for told in measures.asked([shared])] == [3]
+    for source, counted in (("a.log", 1), ("b.log", 2)):
+        mine = [shared._replace(sources=(source,), whole=False)]
+        assert [told.requests for told in measures.asked(mine)] == [counted]
+        assert [row.requests for row in measures.used(mine, [PAGE])] == [counted]
 
 
 def test_under_which_address_the_server_answered(case: Case, measures: Measures) -> None:

@@ -312,6 +312,10 @@ def integer(value: Any) -> int | None:
 CHANNEL_ROLES = (("MSExchange Management", "exchange"), ("Directory Service", "domain-controller"))
 """Channels that only a server of that role writes to."""
 
+EVENT_LOG = pa.scalar("EventLog", pa.string())
+STARTED = pa.array([6009, 6013], pa.int64())
+"""What the service of event logs writes when it starts: the version of Windows, and the time zone."""
+
 _ZONE = re.compile(r"-?\d{1,4} (\S.*)")
 
 
@@ -334,8 +338,8 @@ class Clues:
             name = entry["values"]
             self._channels[name] = self._channels.get(name, 0) + entry["counts"]
         chosen = pc.and_(
-            pc.equal(batch.column("Provider_Name"), "EventLog"),
-            pc.is_in(batch.column("EventID"), value_set=pa.array([6009, 6013])),
+            pc.equal(batch.column("Provider_Name"), EVENT_LOG),
+            pc.is_in(batch.column("EventID"), value_set=STARTED),
         )
         for row in batch.filter(pc.fill_null(chosen, False)).to_pylist():
             if row["Channel"] == "System":

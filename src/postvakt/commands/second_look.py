@@ -1,7 +1,7 @@
 """What is measured over a whole case once its matches are known, host by host, for the story of each."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,14 +13,14 @@ from postvakt.model.baseline import BaselineRow
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.rule import Rule
 from postvakt.model.story import Trace
-from postvakt.model.task import ParseResult
+from postvakt.model.task import ParseResult, PartRef
 from postvakt.reason import actors, joining
 from postvakt.reason import baseline as reasoning
 from postvakt.reason.report import Owners
 from postvakt.reason.story import Seen
 from postvakt.tables.baseline import Baselines, product_files
 from postvakt.tables.case import Case
-from postvakt.tables.measures import Measures
+from postvakt.tables.measures import Measures, Piece
 from postvakt.tables.traces import traces
 
 
@@ -33,11 +33,11 @@ def look(
     for trace in traces(case, found, staged, artifacts.TABLES, joining.trace_of):
         for name in owners.of(trace.evidence, trace.source):
             of_host[name].append(trace)
-    parts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    parts: dict[str, dict[str, list[Piece]]] = defaultdict(lambda: defaultdict(list))
     for result in results:
         for part in result.parts:
-            for name in owners.of(part.evidence, part.source) if part.rows and part.table != "file" else ():
-                parts[name][part.table].append(part.path)
+            for name, piece in _pieces(part, owners) if part.rows and part.table != "file" else ():
+                parts[name][part.table].append(piece)
     with Measures(case) as measures:
         return {
             name: _seen(measures, of_host.get(name, ()), parts.get(name, {}))
@@ -45,7 +45,17 @@ def look(
         }
 
 
-def _seen(measures: Measures, told: Sequence[Trace], parts: Mapping[str, Sequence[str]]) -> Seen:
+def _pieces(part: PartRef, owners: Owners) -> Iterator[tuple[str, Piece]]:
+    """Yield what of a part is whose; small files of several hosts may lie in one."""
+    of_host: dict[str, list[str]] = defaultdict(list)
+    for source in part.sources:
+        for name in owners.of(part.evidence, source):
+            of_host[name].append(source)
+    for name, sources in of_host.items():
+        yield name, Piece(part.path, part.evidence, tuple(sources), len(sources) == len(part.sources))
+
+
+def _seen(measures: Measures, told: Sequence[Trace], parts: Mapping[str, Sequence[Piece]]) -> Seen:
     web = parts.get("iis", ())
     return Seen(
         traces=tuple(told),

@@ -103,40 +103,56 @@ def read(spec: Read) -> ParseResult:
     """Parse members, match every batch, write parts."""
     case = Case(Path(spec.case))
     name = key(*(f"{m.evidence}{m.path}" for m in spec.members))
-    with _gathering(case, spec.plan, name) as gathered:
+    with _gathering(case, spec.plan, name) as gathered, contextlib.ExitStack() as open_parts:
+        parts: dict[str, _Part] = {}
         for member in spec.members:
             source = evidence.source(spec.path, member, scratch=case.scratch)
-            _read_one(source, gathered)
+            _read_one(source, gathered, parts, functools.partial(_part, gathered, open_parts, name))
+        for part in parts.values():
+            part.finish()
     return gathered.result()
 
 
-def _read_one(source: Source, gathered: "_Gathered") -> None:
+def _part(
+    gathered: "_Gathered", open_parts: contextlib.ExitStack, name: str, spec: TableSpec, evidence_id: str
+) -> "_Part":
+    path = f"tables/{spec.name}/{evidence_id}/{name}.parquet"
+    writer: PartWriter = open_parts.enter_context(gathered.case.part(path, schema(spec, stamped=True)))
+    return _Part(spec, path, evidence_id, writer, gathered)
+
+
+def _read_one(
+    source: Source,
+    gathered: "_Gathered",
+    parts: dict[str, "_Part"],
+    begin: Callable[[TableSpec, str], "_Part"],
+) -> None:
     member = source.member
     reader = artifacts.BY_NAME[member.artifact]
-    told = 0
-    with contextlib.ExitStack() as open_parts:
-        parts: dict[str, _Part] = {}
-        try:
-            for piece in reader.parse(source):
-                told += 1
-                if isinstance(piece, Rows):
-                    part = parts.get(piece.spec.name)
-                    if part is None:
-                        part = parts[piece.spec.name] = _Part(piece.spec, member, gathered, open_parts)
-                    part.add(piece.batch)
-                elif isinstance(piece, Gap):
-                    gathered.gap(piece, member)
-                else:
-                    gathered.clues.append(
-                        msgspec.structs.replace(piece, source=member.path, evidence=member.evidence)
-                    )
-        except OSError as why:
-            detail = f"{type(why).__name__}: {why.strerror or 'cannot be read any further'}"
-            gathered.gap(Gap(artifact=member.artifact, why="unreadable", detail=detail), member)
-    for part in parts.values():
-        part.finish()
+    tallies: dict[str, Tally] = {}
+    try:
+        for piece in reader.parse(source):
+            if isinstance(piece, Rows):
+                table = piece.spec.name
+                if table not in parts:
+                    parts[table] = begin(piece.spec, member.evidence)
+                if table not in tallies:
+                    tallies[table] = Tally(piece.spec)
+                tallies[table].add(piece.batch)
+                parts[table].add(piece.batch, member.path)
+            elif isinstance(piece, Gap):
+                gathered.gap(piece, member)
+            else:
+                gathered.clues.append(
+                    msgspec.structs.replace(piece, source=member.path, evidence=member.evidence)
+                )
+    except OSError as why:
+        detail = f"{type(why).__name__}: {why.strerror or 'cannot be read any further'}"
+        gathered.gap(Gap(artifact=member.artifact, why="unreadable", detail=detail), member)
+    for tally in tallies.values():
+        gathered.count(tally, member)
     main = reader.tables[0].name if reader.tables else ""
-    if main and main not in parts:
+    if main and main not in tallies:
         gathered.spans.append(
             Span(
                 table=main,
@@ -185,27 +201,35 @@ class _Gathered:
             )
         )
 
+    def count(self, tally: Tally, member: Member) -> None:
+        """Keep what was counted of a member's rows of one table."""
+        self.spans += tally.spans(member.path, member.evidence, member.size)
+        self.clues += [
+            msgspec.structs.replace(clue, source=member.path, evidence=member.evidence)
+            for clue in tally.clues()
+        ]
+
     def ask(self, table: str, batch: pa.RecordBatch, part: PartRef, offset: int) -> None:
-        """Ask a batch whose first row is row `offset` of a part."""
+        """Ask a stamped batch whose first row is row `offset` of a part."""
         if self.matcher is None:
             return
         hits = self.matcher.match(table, batch)
         if not hits:
             return
-        times = matches.times_of(batch)
-        locators = batch.column("locator").to_pylist()
-        sources = batch.column("source").to_pylist() if "source" in batch.schema.names else None
-        for hit in hits:
+        chosen = batch.take(pa.array([hit.row for hit in hits], pa.int64()))
+        times = matches.times_of(chosen)
+        locators, sources = (chosen.column(name).to_pylist() for name in ("locator", "source"))
+        for hit, time, locator, source in zip(hits, times, locators, sources, strict=True):
             self.match(
                 Match(
                     rule=hit.rule,
                     table=table,
                     evidence=part.evidence,
-                    source=sources[hit.row] if sources else part.source,
-                    locator=locators[hit.row],
+                    source=source,
+                    locator=locator,
                     part=part.path,
                     row=offset + hit.row,
-                    time=times[hit.row],
+                    time=time,
                     detail=hit.detail,
                 )
             )
@@ -238,45 +262,56 @@ class _Gathered:
         )
 
 
+WAITING_ROWS = 16_384
+"""Rows of small files wait until there are so many: asking and writing cost as much for one row as for thousands."""
+
+
 class _Part:
-    """One part being written while its batches are counted and asked."""
+    """One part being written while its rows are asked, of as many members as the task reads."""
 
     def __init__(
-        self, spec: TableSpec, member: Member, gathered: _Gathered, open_parts: contextlib.ExitStack
+        self, spec: TableSpec, path: str, evidence_id: str, writer: PartWriter, gathered: _Gathered
     ) -> None:
         self._spec = spec
-        self._member = member
+        self._path = path
+        self._evidence = evidence_id
+        self._writer = writer
         self._gathered = gathered
-        self._path = f"tables/{spec.name}/{member.evidence}/{key(member.path)}.parquet"
-        self._writer: PartWriter = open_parts.enter_context(
-            gathered.case.part(self._path, schema(spec, stamped=True))
-        )
-        self._tally = Tally(spec)
+        self._sources: list[str] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = 0
 
     def _ref(self) -> PartRef:
         return PartRef(
             table=self._spec.name,
             path=self._path,
-            source=self._member.path,
-            evidence=self._member.evidence,
+            evidence=self._evidence,
             rows=self._writer.rows,
+            sources=tuple(self._sources),
         )
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Count, ask and write one batch."""
-        self._tally.add(batch)
+    def add(self, batch: pa.RecordBatch, source: str) -> None:
+        """Take in one batch of a member."""
+        if source not in self._sources[-1:]:
+            self._sources.append(source)
+        self._waiting.append(stamped(self._spec, batch, self._evidence, source))
+        self._rows += batch.num_rows
+        if self._rows >= WAITING_ROWS:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Ask and write what waits."""
+        if not self._waiting:
+            return
+        batch = self._waiting[0] if len(self._waiting) == 1 else pa.concat_batches(self._waiting)
+        self._waiting, self._rows = [], 0
         self._gathered.ask(self._spec.name, batch, self._ref(), self._writer.rows)
-        self._writer.write(stamped(self._spec, batch, self._member.evidence, self._member.path))
+        self._writer.write(batch)
 
     def finish(self) -> None:
-        """Hand over what was counted."""
-        gathered = self._gathered
-        gathered.parts.append(self._ref())
-        gathered.spans += self._tally.spans(self._member.path, self._member.evidence, self._member.size)
-        gathered.clues += [
-            msgspec.structs.replace(clue, source=self._member.path, evidence=self._member.evidence)
-            for clue in self._tally.clues()
-        ]
+        """Ask and write the last rows, and hand over where they lie."""
+        self._settle()
+        self._gathered.parts.append(self._ref())
 
 
 def stamped(spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, source: str) -> pa.RecordBatch:
@@ -284,7 +319,9 @@ def stamped(spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, source: st
     target = schema(spec, stamped=True)
     constant = {"evidence": evidence_id, "source": source}
     columns = [
-        pa.repeat(pa.scalar(constant[name]), batch.num_rows) if name in constant else batch.column(name)
+        pa.repeat(pa.scalar(constant[name], pa.string()), batch.num_rows)
+        if name in constant
+        else batch.column(name)
         for name in target.names
     ]
     return pa.RecordBatch.from_arrays(columns, schema=target)
@@ -302,12 +339,10 @@ def list_files(spec: List) -> ParseResult:
             chosen = members[start : start + BATCH_ROWS]
             rows = ({**row, "evidence": spec.evidence} for row in files.rows(chosen))
             batch = pa.RecordBatch.from_pylist(list(rows), schema=target)
-            ref = PartRef(table="file", path=path, source="", evidence=spec.evidence, rows=0)
+            ref = PartRef(table="file", path=path, evidence=spec.evidence, rows=0)
             gathered.ask("file", batch, ref, start)
             writer.write(batch)
-    gathered.parts.append(
-        PartRef(table="file", path=path, source="", evidence=spec.evidence, rows=len(members))
-    )
+    gathered.parts.append(PartRef(table="file", path=path, evidence=spec.evidence, rows=len(members)))
     gathered.spans += _file_spans(members)
     return gathered.result()
 

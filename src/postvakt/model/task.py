@@ -38,13 +38,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartRef(msgspec.Struct, frozen=True, kw_only=True):
-    """One published Parquet part: `path` is relative to the case folder."""
+    """One published Parquet part: `path` is relative to the case folder, `sources` are the members whose rows it holds
+    (small files share one), none where the rows tell it themselves."""
 
     table: str
     path: str
-    source: str
     evidence: str
     rows: int
+    sources: tuple[str, ...] = ()
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@ the clock was set. SQL over the parts, in one thread and in a fixed order, so th
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 
@@ -30,12 +30,12 @@ ASKED = """
                    OR contains(coalesce("cs(User-Agent)", ''), 'AMProbe')
                    OR contains(coalesce("cs(User-Agent)", ''), 'ActiveMonitoring') AS probe,
                coalesce("X-Forwarded-For"[1] != "c-ip", false) AS forwarded
-        FROM read_parquet($parts)
+        FROM read_parquet($parts) WHERE {mine}
     )
     WHERE address != '' GROUP BY address ORDER BY count(*) DESC, address LIMIT $most
 """
 
-OWN = """SELECT DISTINCT "s-ip" FROM read_parquet($parts) WHERE "s-ip" IS NOT NULL ORDER BY 1 LIMIT 64"""
+OWN = """SELECT DISTINCT "s-ip" FROM read_parquet($parts) WHERE {mine} AND "s-ip" IS NOT NULL ORDER BY 1 LIMIT 64"""
 
 USED = f"""
     SELECT page, address, list(DISTINCT who ORDER BY who) FILTER (who NOT IN ('', '-')),
@@ -46,7 +46,7 @@ USED = f"""
         SELECT time, lower("cs-uri-stem") AS page, {IIS_CLIENT} AS address, coalesce("cs-username", '') AS who,
                coalesce("cs(User-Agent)", '') AS agent, coalesce("cs-method", '?') AS method,
                coalesce("sc-status"::VARCHAR, '-') AS status, "sc-bytes" AS size
-        FROM read_parquet($parts) WHERE lower("cs-uri-stem") IN (SELECT unnest($pages))
+        FROM read_parquet($parts) WHERE {{mine}} AND lower("cs-uri-stem") IN (SELECT unnest($pages))
     )
     GROUP BY page, address ORDER BY min(time), page, address LIMIT $most
 """
@@ -54,10 +54,23 @@ USED = f"""
 CLOCK = """
     SELECT epoch_us(time), list_filter("EventData", lambda p: p.name IN ('NewTime', 'OldTime', 'PreviousTime'))
     FROM read_parquet($parts)
-    WHERE ("EventID" = 4616 AND "Provider_Name" = 'Microsoft-Windows-Security-Auditing')
-       OR ("EventID" = 1 AND "Provider_Name" = 'Microsoft-Windows-Kernel-General')
+    WHERE {mine} AND (("EventID" = 4616 AND "Provider_Name" = 'Microsoft-Windows-Security-Auditing')
+       OR ("EventID" = 1 AND "Provider_Name" = 'Microsoft-Windows-Kernel-General'))
     ORDER BY time, "EventRecordID" LIMIT 100000
 """
+
+
+MINE = "evidence || source IN (SELECT unnest($mine))"
+"""Rows of the host that is asked about, in parts that several hosts share."""
+
+
+class Piece(NamedTuple):
+    """What of one part is a host's: the rows of these sources, `whole` where there are no others in it."""
+
+    path: str
+    evidence: str
+    sources: tuple[str, ...]
+    whole: bool
 
 
 class Measures:
@@ -74,7 +87,7 @@ class Measures:
     def __exit__(self, *raised: object) -> None:
         self._sql.close()
 
-    def asked(self, parts: Sequence[str]) -> tuple[Asking, ...]:
+    def asked(self, parts: Sequence[Piece]) -> tuple[Asking, ...]:
         """Return who asked how much in these parts of `iis`, the busiest first."""
         rows = self._rows(ASKED, parts, most=MOST_ADDRESSES)
         names = ("address", "requests", "agents", "users", "probes", "forwarded")
@@ -83,27 +96,30 @@ class Measures:
             for *counts, first, last in rows
         )
 
-    def own(self, parts: Sequence[str]) -> frozenset[str]:
+    def own(self, parts: Sequence[Piece]) -> frozenset[str]:
         """Return the addresses under which the server answered in these parts of `iis`."""
         return frozenset(row[0] for row in self._rows(OWN, parts))
 
-    def used(self, parts: Sequence[str], pages: Iterable[str]) -> tuple[PageRow, ...]:
+    def used(self, parts: Sequence[Piece], pages: Iterable[str]) -> tuple[PageRow, ...]:
         """Return what was asked of these pages (paths of URLs in lower case) in these parts of `iis`."""
         wanted = sorted(set(pages))
         if not wanted:
             return ()
         return tuple(_used(row) for row in self._rows(USED, parts, pages=wanted, most=MOST_PAGES))
 
-    def moved(self, parts: Sequence[str]) -> tuple[Moved, ...]:
+    def moved(self, parts: Sequence[Piece]) -> tuple[Moved, ...]:
         """Return when the clock was set by more than a minute, as these parts of `event` tell."""
         found = (_moved(time, pairs) for time, pairs in self._rows(CLOCK, parts))
         return tuple(one for one in found if one is not None and abs(one.after - one.before) >= MOVED)
 
-    def _rows(self, sql: str, parts: Sequence[str], **more: Any) -> list[tuple[Any, ...]]:
+    def _rows(self, sql: str, parts: Sequence[Piece], **more: Any) -> list[tuple[Any, ...]]:
         if not parts:
             return []
-        paths = [str(self._case.path(part)) for part in sorted(parts)]
-        return self._sql.execute(sql, {"parts": paths, **more}).fetchall()
+        paths = [str(self._case.path(part.path)) for part in sorted(parts)]
+        mixed = not all(part.whole for part in parts)
+        mine = sorted({part.evidence + source for part in parts for source in part.sources}) if mixed else []
+        given = {"parts": paths, **({"mine": mine} if mixed else {}), **more}
+        return self._sql.execute(sql.format(mine=MINE if mixed else "true"), given).fetchall()
 
 
 def _used(row: tuple[Any, ...]) -> PageRow:

@@ -126,8 +126,10 @@ def _holds(batch: pa.RecordBatch, facet: Facet) -> _Array:
     for every in facet.any_of:
         held = np.ones(batch.num_rows, bool)
         for column, value in every:
-            same = pc.fill_null(pc.equal(batch.column(column), pa.scalar(value)), False)
-            held &= same.to_numpy(zero_copy_only=False)
+            told = batch.column(column)
+            # Of a known type: guessing it has Arrow look for a library of dates each time.
+            same = pc.equal(told, pa.scalar(value, told.type))
+            held &= pc.fill_null(same, False).to_numpy(zero_copy_only=False)
         found |= held
     return found
 
