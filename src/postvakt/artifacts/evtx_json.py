@@ -6,6 +6,7 @@ is the same on both ways.
 
 import functools
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 from typing import Any
 
 import msgspec
@@ -327,7 +328,7 @@ class Waiting:
         _beside(misfits, "Provider_EventSourceName", [p.EventSourceName for p in providers])
         _beside(misfits, "Correlation_RelatedActivityID", [a.RelatedActivityID for a in activities])
         for name in ("ProcessorID", "SessionID", "KernelTime", "UserTime"):
-            _beside(misfits, f"Execution_{name}", [getattr(p, name) for p in processes])
+            _beside(misfits, f"Execution_{name}", list(map(attrgetter(name), processes)))
         columns: dict[str, list[Any]] = {
             "Channel": [s.Channel for s in systems],
             "EventID": [i.text if type(i) is _Id else i for i in ids],
@@ -375,6 +376,8 @@ def _marks(text: str, start: int) -> int:
 
 
 def _beside(misfits: Misfits, name: str, values: list[Any]) -> None:
+    if values.count(None) == len(values):
+        return
     for row, value in enumerate(values):
         if value is not None:
             misfits.add(row, name, value)
