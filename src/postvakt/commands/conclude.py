@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from postvakt import __version__, artifacts, detect
-from postvakt.commands import facts_file, plans, reports, second_look, work
+from postvakt.commands import correlate, facts_file, plans, reports, second_look, work
 from postvakt.errors import ContentError, UsageError
 from postvakt.model.directive import Directive
 from postvakt.model.evidence import Member
@@ -42,7 +42,11 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         evidence_names={i.evidence.id: i.evidence.path.rsplit("/", 1)[-1] for i in intakes},
         forced=about.options.get("host"),
     )
-    found = matches.write_all(case, _asked_matches(results, prepared))
+    found, limited = correlate.correlated(
+        case, matches.gather(case, _asked_matches(results, prepared)), prepared.plan
+    )
+    matches.keep(case, found)
+    gaps += limited
     rules = {rule.id: rule for rule in prepared.plan.rules}
     root_of = {(m.evidence, m.path): m.root for m in members if m.rooted}
     owners = reasoning.Owners(concluded, root_of)

@@ -1,7 +1,7 @@
 """Detection: rules and indicators compiled once into a plan, asked of tables by columns, explained by row."""
 
 from postvakt.detect.compile import compile_plan
-from postvakt.detect.explain import Explanation, Part, explain
+from postvakt.detect.explain import Explanation, Part, explain, told
 from postvakt.detect.matcher import Hit, Matcher
 from postvakt.detect.plan import Plan, RuleText
 from postvakt.detect.yara import ScanHit, Scanner
@@ -17,4 +17,5 @@ __all__ = [
     "Scanner",
     "compile_plan",
     "explain",
+    "told",
 ]

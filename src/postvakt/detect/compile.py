@@ -18,8 +18,8 @@ def compile_plan(
     from postvakt.detect import yara as signatures
 
     shelf = Shelf()
-    for text in sigma:
-        rules.add(text, tables, shelf)
+    waiting = [later for text in sigma for later in rules.add(text, tables, shelf)]
+    rules.settle(waiting, shelf)
     for text in indicators:
         stix.add(text, tables, shelf)
     packed, names = signatures.compile_texts(yara, shelf)

@@ -3,7 +3,7 @@
 It evaluates plainly, without any of the matcher's shortcuts; a test holds the two against each other.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -80,6 +80,8 @@ def explain(plan: Plan, rule_id: str, spec: TableSpec, row: Mapping[str, Any]) -
         return Explanation(
             matches=True, summary=f"the content of the file matches the YARA rule {rule_id[5:]}"
         )
+    if any(correlation.rule == rule_id for correlation in plan.correlations):
+        return Explanation(matches=True, summary=f"one of the records that {rule.title or rule_id} joins")
     for route in asked.routes if asked else ():
         view = VIEWS[route.view]
         if asked is None or route.table != spec.name or not in_view(view, row):
@@ -91,6 +93,20 @@ def explain(plan: Plan, rule_id: str, spec: TableSpec, row: Mapping[str, Any]) -
                 matches=True, summary=_summary(parts) + _validity(rule, row.get("time")), parts=parts
             )
     return Explanation(matches=False, summary=f"{rule.title or rule_id} does not match this row")
+
+
+def told(
+    plan: Plan, rule_id: str, spec: TableSpec, row: Mapping[str, Any], fields: Iterable[str]
+) -> dict[str, str]:
+    """Return what fields of a row hold, as a rule that matched it sees them; of several values the first."""
+    _, asked = _find(plan, rule_id)
+    views = [VIEWS[r.view] for r in asked.routes if r.table == spec.name] if asked else []
+    view = next((view for view in views if in_view(view, row)), None)
+    if view is None:
+        return {}
+    values = field_values(spec, view, row)
+    held = {field: next((value for value in values(field) if value), "") for field in fields}
+    return {field: value for field, value in held.items() if value}
 
 
 def field_values(spec: TableSpec, view: View, row: Mapping[str, Any]) -> Values:

@@ -5,9 +5,10 @@ from typing import Literal
 import msgspec
 
 from postvakt.errors import ContentError
+from postvakt.model.correlation import Correlation
 from postvakt.model.rule import NotAsked, Rule
 
-FORMAT = 1
+FORMAT = 2
 """Counts up whenever a plan's shape or meaning changes, so that no worker reads another version's plan."""
 
 Op = Literal[
@@ -78,6 +79,7 @@ class Plan(msgspec.Struct, frozen=True):
     asked: tuple[Asked, ...]
     yara: bytes = b""
     yara_names: tuple[tuple[str, str], ...] = ()
+    correlations: tuple[Correlation, ...] = ()
 
     def to_bytes(self) -> bytes:
         """Return the plan as MessagePack; equal plans give equal bytes."""

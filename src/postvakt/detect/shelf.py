@@ -1,10 +1,11 @@
 """Where rules are gathered while they are compiled: each asked once, each refusal kept."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any, get_args
 
-from postvakt.detect.plan import FORMAT, Asked, Plan, Test
+from postvakt.detect.plan import FORMAT, Asked, Node, Plan, Test
+from postvakt.model.correlation import Correlation
 from postvakt.model.rule import NotAsked, Rule
 
 
@@ -41,6 +42,9 @@ class Shelf:
         self._tests: dict[Test, int] = {}
         self._fields: list[str] = []
         self._known: dict[str, tuple[str, str]] = {}
+        self._names: dict[str, str] = {}
+        self._correlations: list[Correlation] = []
+        self._sources: dict[str, tuple[str | None, ...]] = {}
 
     def test(self, test: Test) -> int:
         """Return the number of a test; equal tests have one."""
@@ -73,6 +77,39 @@ class Shelf:
         self._rules.append(rule)
         return True
 
+    def name(self, rule: str, name: str | None, source: tuple[str | None, ...] = ()) -> None:
+        """Keep how other rules may refer to a rule that is asked: by its id, its name, and its log source."""
+        for each in filter(None, (rule, name)):
+            self._names.setdefault(each, rule)
+        self._sources[rule] = source
+
+    def within(self, source: tuple[str | None, ...]) -> frozenset[str]:
+        """Return the ids of the rules whose log source (category, product, service) is that one, or a part of it."""
+        return frozenset(
+            rule
+            for rule, own in self._sources.items()
+            if own and all(wide is None or wide == narrow for wide, narrow in zip(source, own, strict=True))
+        )
+
+    def named(self, name: str) -> str | None:
+        """Return the id of the rule that another one refers to by id or name, None where it is not asked."""
+        return self._names.get(name)
+
+    def correlate(self, correlation: Correlation) -> None:
+        """Keep a correlation; its rule was added before."""
+        self._correlations.append(correlation)
+
+    def narrow(self, rules: Container[str], also: Node) -> int:
+        """Have rules of packs ask a condition more, and return how many do. Our own are never filtered away."""
+        narrowed = 0
+        for place, asked in enumerate(self._asked):
+            rule = self._rules[asked.rule]
+            if rule.id in rules and rule.origin != "own":
+                condition = Node("and", parts=(asked.condition, also))
+                self._asked[place] = Asked(rule=asked.rule, routes=asked.routes, condition=condition)
+                narrowed += 1
+        return narrowed
+
     def plan(self, yara: bytes, yara_names: tuple[tuple[str, str], ...]) -> Plan:
         """Return everything gathered as a plan."""
         return Plan(
@@ -81,6 +118,7 @@ class Shelf:
             not_asked=tuple(self._refused),
             tests=tuple(self._tests),
             asked=tuple(self._asked),
+            correlations=tuple(self._correlations),
             yara=yara,
             yara_names=yara_names,
         )

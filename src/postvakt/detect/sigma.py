@@ -5,8 +5,8 @@ Only compiling imports this module: pySigma takes half a second to load.
 
 import hashlib
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import yaml
 from sigma.conditions import (
@@ -17,7 +17,9 @@ from sigma.conditions import (
     ConditionSelector,
     SigmaCondition,
 )
+from sigma.correlations import SigmaCorrelationRule
 from sigma.exceptions import SigmaError
+from sigma.filters import SigmaFilter
 from sigma.modifiers import SigmaWideModifier, modifier_mapping
 from sigma.policy import default_policy
 from sigma.rule import SigmaDetection, SigmaDetectionItem, SigmaRule
@@ -43,7 +45,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from postvakt.detect import logsources
+from postvakt.detect import correlations, logsources
 from postvakt.detect.globs import ANY, ONE, Part, text_test
 from postvakt.detect.logsources import View
 from postvakt.detect.plan import Asked, Node, Op, Route, RuleText, Test
@@ -90,8 +92,17 @@ MOST_PARTS = 100_000
 OWN_KEYS = ("stage", "confidence", "means", "benign", "next", "facts", "yields_to")
 
 
-def add(text: RuleText, tables: list[TableSpec], shelf: Shelf) -> None:
-    """Put every rule of a file on the shelf, or the reason why it cannot be asked."""
+class Waiting(NamedTuple):
+    """A document that speaks of other rules: a correlation or a filter. It is read once all rules are known."""
+
+    document: Mapping[str, Any]
+    text: RuleText
+    id: str
+    title: str
+
+
+def add(text: RuleText, tables: list[TableSpec], shelf: Shelf) -> Iterator[Waiting]:
+    """Put every rule of a file on the shelf, or the reason why it cannot be asked; yield what has to wait."""
     try:
         documents = list(yaml.load_all(text.text, Loader=SigmaYAMLLoader))  # a safe loader
     except (yaml.YAMLError, ValueError, RecursionError) as why:
@@ -105,8 +116,57 @@ def add(text: RuleText, tables: list[TableSpec], shelf: Shelf) -> None:
     for document in documents:
         if _size(document, {}) > MOST_PARTS:
             shelf.refuse(f"file:{text.path}", "", f"a document of more than {MOST_PARTS} parts", text.path)
+        elif isinstance(document, dict) and ("correlation" in document or "filter" in document):
+            made = str(document.get("id") or _made_id(document))
+            yield Waiting(document, text, made, str(document.get("title") or ""))
         else:
             _add_document(document, text, tables, shelf)
+
+
+def settle(waiting: Iterable[Waiting], shelf: Shelf) -> None:
+    """Read what waited for other rules; a correlation may look at another, in whichever order they were written."""
+    left = list(waiting)
+    while left:
+        again = []
+        for one in left:
+            try:
+                _add_waiting(one, shelf)
+            except (SigmaError, Refused, RecursionError) as why:
+                again.append((one, " ".join(str(why).split()) or type(why).__name__))
+        if len(again) == len(left):
+            for one, reason in again:
+                shelf.refuse(one.id, one.title, reason, one.text.path)
+            return
+        left = [one for one, _ in again]
+
+
+def _add_waiting(one: Waiting, shelf: Shelf) -> None:
+    if "filter" in one.document:
+        _narrow(one, shelf)
+        return
+    parsed = correlations.read(one.document)
+    made = _rule(parsed, one.id, one.document, one.text)
+    correlation = correlations.correlation(parsed, made.id, shelf)
+    if shelf.add(made, None, one.document):
+        shelf.correlate(correlation)
+        shelf.name(made.id, parsed.name)
+
+
+def _narrow(one: Waiting, shelf: Shelf) -> None:
+    """Have rules ask a filter's condition as well. Raises Refused where none of a pack is meant."""
+    try:
+        parsed = SigmaFilter.from_dict({key: part for key, part in one.document.items() if key != "postvakt"})
+    except WRONG as why:
+        raise Refused(f"not a filter: {why}") from None
+    source = parsed.logsource
+    meant = shelf.within((source.category, source.product, source.service))
+    if not isinstance(parsed.filter.rules, str):
+        named = {shelf.named(reference.reference) for reference in parsed.filter.rules}
+        meant = frozenset(rule for rule in meant if rule in named)
+    if not shelf.narrow(meant, _Builder(shelf).condition(parsed.filter)):
+        raise Refused(
+            "filter: no rule of a pack that is asked is among those it names; our own are not filtered"
+        )
 
 
 def _size(value: Any, known: dict[int, int]) -> int:
@@ -127,10 +187,6 @@ def _add_document(document: Any, text: RuleText, tables: list[TableSpec], shelf:
     made = str(document.get("id") or _made_id(document))
     title = str(document.get("title") or "")
     try:
-        if "correlation" in document:
-            raise Refused("a correlation of other rules; correlations are not asked yet")
-        if "filter" in document:
-            raise Refused("a filter for other rules; filters are not applied yet")
         if "action" in document:
             raise Refused("uses `action`, which Sigma has retired; write each rule in full")
         parsed = _read(document)
@@ -148,7 +204,8 @@ def _add_document(document: Any, text: RuleText, tables: list[TableSpec], shelf:
     except (SigmaError, Refused, RecursionError) as why:
         shelf.refuse(made, title, " ".join(str(why).split()) or type(why).__name__, text.path)
         return
-    shelf.add(rule, lambda position: Asked(rule=position, routes=found, condition=condition), document)
+    if shelf.add(rule, lambda position: Asked(rule=position, routes=found, condition=condition), document):
+        shelf.name(rule.id, parsed.name, parts)
 
 
 WRONG = (SigmaError, TypeError, AttributeError, ValueError, LookupError, ArithmeticError)
@@ -171,7 +228,9 @@ def _made_id(document: Mapping[Any, Any]) -> str:
     return f"without-id-{hashlib.sha256(written(document).encode()).hexdigest()[:32]}"
 
 
-def _rule(parsed: SigmaRule, made: str, document: Mapping[str, Any], text: RuleText) -> Rule:
+def _rule(
+    parsed: SigmaRule | SigmaCorrelationRule, made: str, document: Mapping[str, Any], text: RuleText
+) -> Rule:
     own = document.get("postvakt") if text.origin == "own" else None
     own = own if isinstance(own, Mapping) else {}
     unknown = sorted(str(key) for key in own if key not in OWN_KEYS)

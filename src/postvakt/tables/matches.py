@@ -41,18 +41,23 @@ def batch(matches: Iterable[Match]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
 
 
-def write_all(case: Case, paths: Iterable[str]) -> pa.Table:
-    """Gather the tasks' matches into `matches.parquet`, in an order that no run changes, and return them."""
+def gather(case: Case, paths: Iterable[str]) -> pa.Table:
+    """Return the tasks' matches together, in an order that no run changes."""
     pieces = [pq.read_table(case.path(path), schema=SCHEMA) for path in sorted(set(paths))]
-    every = pa.concat_tables(pieces) if pieces else SCHEMA.empty_table()
-    order = [
-        (name, "ascending") for name in ("evidence", "source", "table", "locator", "row", "rule", "detail")
-    ]
-    every = every.sort_by(order).combine_chunks()
+    return ordered(pa.concat_tables(pieces) if pieces else SCHEMA.empty_table())
+
+
+def ordered(matches: pa.Table) -> pa.Table:
+    """Return matches in an order that no run changes."""
+    names = ("evidence", "source", "table", "locator", "row", "rule", "detail")
+    return matches.sort_by([(name, "ascending") for name in names]).combine_chunks()
+
+
+def keep(case: Case, matches: pa.Table) -> None:
+    """Write all matches of a case into `matches.parquet`."""
     with case.part("matches.parquet", SCHEMA) as part:
-        for piece in every.to_batches():
+        for piece in matches.to_batches():
             part.write(piece)
-    return every
 
 
 def groups(
