@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import msgspec
 import typer.main
 
@@ -21,6 +22,7 @@ from postvakt.detect.logsources import VIEWS
 from postvakt.detect.plan import Plan
 from postvakt.errors import PostvaktError
 from postvakt.model.directive import Requirement
+from postvakt.tables import views
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "docs" / "reference.md"
@@ -30,7 +32,16 @@ PAGES = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "docs
 
 def reference() -> str:
     """Return the whole reference as Markdown."""
-    parts = (_commands(), _exit_codes(), _artifacts(), _tables(), _rules(), _facts(), _directives())
+    parts = (
+        _commands(),
+        _exit_codes(),
+        _artifacts(),
+        _tables(),
+        _questions(),
+        _rules(),
+        _facts(),
+        _directives(),
+    )
     head = "# Reference\n\nWritten from the code by `make docs`; `make check` says when it is out of date.\n"
     return head + "".join("\n" + "\n".join(part) + "\n" for part in parts)
 
@@ -87,6 +98,24 @@ def _tables() -> Iterator[str]:
         for column in spec.columns:
             yield f"| `{column.name}` | {column.type} | {column.kind} | {column.unit} | {_cell(column.about)} |"
         yield ""
+
+
+def _questions() -> Iterator[str]:
+    yield "## Views and saved questions\n"
+    yield "`postvakt query CASE SQL` asks the tables above, and:\n"
+    yield "| view | what it holds | columns |"
+    yield "|---|---|---|"
+    connection = duckdb.connect(":memory:")
+    views.register(connection, list(artifacts.TABLES.values()), None)
+    for name, about in views.VIEWS.items():
+        columns = ", ".join(f"`{column}`" for column in connection.table(name).columns)
+        yield f"| `{name}` | {about} | {columns} |"
+    connection.close()
+    yield "\n`postvakt query CASE --hunt NAME` asks one of these:\n"
+    yield "| hunt | what it finds | columns |"
+    yield "|---|---|---|"
+    for hunt in load().hunts:
+        yield f"| `{hunt.id}` | {hunt.title}. {_cell(hunt.about)} | {', '.join(hunt.columns)} |"
 
 
 def _rules() -> Iterator[str]:

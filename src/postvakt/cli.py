@@ -194,13 +194,16 @@ def acknowledge(
 @app.command()
 def query(
     case: CaseArgument,
-    sql: Annotated[str, typer.Argument(help="A question in SQL, over the tables of the case.")],
+    sql: Annotated[str, typer.Argument(help="A question in SQL, over the tables of the case.")] = "",
     form: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
+    hunt: Annotated[str, typer.Option("--hunt", help="A saved question; `content list` names them.")] = "",
 ) -> None:
-    """Ask the tables of a case in SQL. `select * from tables` lists them."""
+    """Ask the tables of a case in SQL, or a saved question. `select * from tables` lists tables and views."""
     from postvakt.commands import query as command
 
-    content = command.query(case, sql, form)
+    if bool(sql) == bool(hunt):
+        raise UsageError("say one question: in SQL, or --hunt NAME")
+    content = command.hunt(case, hunt, form) if hunt else command.query(case, sql, form)
     sys.stdout.buffer.write(content)
     sys.stdout.flush()
 

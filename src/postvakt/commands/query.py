@@ -10,11 +10,15 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from postvakt import artifacts
+from postvakt import artifacts, content
+from postvakt.commands import work
 from postvakt.errors import EvidenceError, UsageError
-from postvakt.model.table import TableSpec
+from postvakt.model.conclusion import HostConclusion
+from postvakt.model.evidence import Member
+from postvakt.model.hunt import Hunt
+from postvakt.reason.report import Owners
+from postvakt.tables import views
 from postvakt.tables.case import Case
-from postvakt.tables.rows import schema
 
 WIDEST_CELL = 120
 """Characters of a cell that the console table shows; the other formats give all of it."""
@@ -41,43 +45,67 @@ def query(root: Path, sql: str, form: str) -> bytes:
     return writers[form](answer)
 
 
+def hunt(root: Path, name: str, form: str) -> bytes:
+    """Return the answer to a saved question. Raises UsageError for a name that none has."""
+    hunts = {one.id: one for one in content.load().hunts}
+    if name not in hunts:
+        raise UsageError(f"--hunt {name}: there is no such hunt; there are {', '.join(hunts)}")
+    return query(root, hunts[name].sql, form)
+
+
+def faults(one: Hunt) -> Iterator[str]:
+    """Yield what is wrong with a saved question: it is asked of a case in which nothing was read."""
+    connection = duckdb.connect(":memory:")
+    try:
+        views.register(connection, list(artifacts.TABLES.values()), None)
+        columns = tuple(connection.sql(one.sql).columns)
+    except duckdb.Error as why:
+        yield f"the question cannot be asked: {' '.join(str(why).split())}"
+        return
+    finally:
+        connection.close()
+    if columns != one.columns:
+        yield f"columns: says {', '.join(one.columns)}; the answer has {', '.join(columns)}"
+
+
 def _connect(case: Case) -> duckdb.DuckDBPyConnection:
     """Open a database in memory that sees the case's tables and nothing else of this machine."""
     connection = duckdb.connect(":memory:")
     connection.execute("set timezone = 'UTC'")
     connection.execute("set allowed_directories = [?]", [str(case.root.absolute())])
     connection.execute("set enable_external_access = false")
-    tables = pa.table(
-        {
-            "name": [spec.name for spec in artifacts.TABLES.values()],
-            "title": [spec.title for spec in artifacts.TABLES.values()],
-        }
+    known = [(spec.name, spec.title) for spec in artifacts.TABLES.values()] + list(views.VIEWS.items())
+    connection.register(
+        "tables",
+        pa.table({"name": [name for name, _ in known], "title": [title for _, title in known]}),
     )
-    connection.register("tables", tables)
-    for spec in artifacts.TABLES.values():
-        _view(connection, case, spec)
+    views.register(connection, list(artifacts.TABLES.values()), case, _owners(case))
     for name, file in CONCLUSIONS.items():
         path = case.path(file)
         if not path.is_file():
             raise EvidenceError(
                 f"{path}: is missing; run the same `postvakt triage` again to finish the case"
             )
-        connection.execute(f"create view {name} as select * from read_parquet({_quoted(path)})")
+        connection.execute(f"create view {name} as select * from read_parquet({views.quoted(path)})")
     _conclusions(connection, case)
     connection.execute("set lock_configuration = true")
     return connection
 
 
-def _view(connection: duckdb.DuckDBPyConnection, case: Case, spec: TableSpec) -> None:
-    """A table of which nothing was read is there and empty: a question must not fail for want of evidence."""
-    folder = case.path("tables", spec.name).absolute()
-    if any(folder.rglob("*.parquet")):
-        place = _quoted(folder / "**" / "*.parquet")
-        connection.execute(
-            f'create view "{spec.name}" as select * from read_parquet({place}, union_by_name=true)'
-        )
-    else:
-        connection.register(spec.name, schema(spec, stamped=True).empty_table())
+def _owners(case: Case) -> list[tuple[str, str, str]]:
+    """Return whose each source is that was read, as (evidence, source, host)."""
+    members = [
+        member
+        for intake in case.read_json("intake.json", list[work.Intake])
+        for member in case.lines(intake.file, Member)
+    ]
+    root_of = {(member.evidence, member.path): member.root for member in members if member.rooted}
+    owners = Owners(case.read_json("hosts.json", list[HostConclusion]), root_of)
+    return [
+        (member.evidence, member.path, host)
+        for member in members
+        for host in owners.of(member.evidence, member.path)[:1]
+    ]
 
 
 def _conclusions(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
@@ -105,10 +133,6 @@ def _conclusions(connection: duckdb.DuckDBPyConnection, case: Case) -> None:
     connection.register(
         "findings", pa.table({name: pa.array(columns[name], types.get(name, pa.string())) for name in names})
     )
-
-
-def _quoted(path: Path) -> str:
-    return "'" + str(path.absolute()).replace("'", "''") + "'"
 
 
 def _as_csv(answer: pa.Table) -> bytes:

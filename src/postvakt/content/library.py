@@ -15,10 +15,13 @@ from postvakt.content.encoded import ENDING, decode
 from postvakt.errors import ContentError
 from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Directive
+from postvakt.model.hunt import Hunt
 
 T = TypeVar("T")
 YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
 YARA_META = re.compile(r'^\s*(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
+HUNT_LINES = ("title", "about", "columns")
+HUNT_LINE = re.compile(r"^-- (title|about|columns): *(.*)\n", re.MULTILINE)
 BUILD_FIELDS = ["build", "name", "kb", "date"]
 
 
@@ -39,6 +42,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     chains: tuple[ChainSpec, ...]
     builds: tuple[Build, ...]
     flaws: tuple[Flaw, ...]
+    hunts: tuple[Hunt, ...] = ()
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -75,6 +79,22 @@ def load(root: Traversable | None = None) -> Content:
             build for path, file in files(place, "builds", ".csv") for build in builds(text(file, path))
         ),
         flaws=tuple(converted(file, path, Flaw) for path, file in files(place, "flaws", ".yaml")),
+        hunts=tuple(hunt(text(file, path)) for path, file in files(place, "hunts", ".sql")),
+    )
+
+
+def hunt(written: Text) -> Hunt:
+    """Return the hunt of a file: lines `-- title:`, `-- about:`, `-- columns:`, then the SQL. Raises ContentError."""
+    told = dict(HUNT_LINE.findall(written.text))
+    for name in HUNT_LINES:
+        if not told.get(name):
+            raise ContentError(f"{written.path}: has no line `-- {name}:`")
+    return Hunt(
+        id=written.path.rsplit("/", 1)[-1].removesuffix(".sql"),
+        title=told["title"],
+        about=told["about"],
+        columns=tuple(name.strip() for name in told["columns"].split(",")),
+        sql=HUNT_LINE.sub("", written.text).strip(),
     )
 
 
