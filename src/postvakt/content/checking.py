@@ -13,12 +13,13 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from postvakt.content import known, library, stix
+from postvakt.content import forms, known, library, stix
 from postvakt.content.encoded import ENDING
 from postvakt.content.facts import FACTS
 from postvakt.errors import ContentError
 from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Condition, Directive, Question, Requirement, Version
+from postvakt.model.form import Workbook
 from postvakt.model.rule import LEVELS, Confidence, Stage
 
 T = TypeVar("T")
@@ -53,6 +54,9 @@ def check(root: Traversable | None = None) -> list[Problem]:
     flaws, flaws_told = _opened(
         library.files(place, "flaws", ".yaml"), lambda f, p: library.converted(f, p, Flaw)
     )
+    workbooks, workbooks_told = _opened(
+        library.files(place, "workbooks", ".yaml"), lambda f, p: library.converted(f, p, Workbook)
+    )
     numbers = {build.number for _, rows in builds for build in rows}
     names = {
         *(str(rule.get("id")) for _, rule in rules),
@@ -60,6 +64,7 @@ def check(root: Traversable | None = None) -> list[Problem]:
         *(name for _, text in bundles for name in _indicator_names(text)),
     }
     problems = [*told, *yara_told, *bundles_told, *directives_told, *chains_told, *builds_told, *flaws_told]
+    problems += workbooks_told
     problems += _each(rules, lambda path, rule: _rule(rule, _folder(place, path)))
     problems += _each(yara, lambda path, text: _yara(text, _folder(place, path)))
     problems += _each(bundles, lambda _, text: stix.faults(text.text))
@@ -67,6 +72,9 @@ def check(root: Traversable | None = None) -> list[Problem]:
     problems += _each(chains, lambda _, chain: _chain(chain, names))
     problems += _each(builds, lambda _, rows: _builds(rows))
     problems += _each(flaws, lambda _, flaw: _flaw(flaw, numbers))
+    problems += _each(
+        workbooks, lambda _, book: forms.faults(book, {directive.id for _, directive in directives})
+    )
     problems += _shared_ids(rules)
     return sorted(problems)
 

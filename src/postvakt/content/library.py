@@ -16,6 +16,7 @@ from postvakt.errors import ContentError
 from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Directive
 from postvakt.model.hunt import Hunt
+from postvakt.model.form import Workbook
 
 T = TypeVar("T")
 YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
@@ -96,6 +97,12 @@ def hunt(written: Text) -> Hunt:
         columns=tuple(name.strip() for name in told["columns"].split(",")),
         sql=HUNT_LINE.sub("", written.text).strip(),
     )
+
+
+def workbooks(root: Traversable | None = None) -> tuple[Workbook, ...]:
+    """Return the maps of reporting workbooks. Raises ContentError, naming file and place."""
+    listing = files(root or here(), "workbooks", ".yaml")
+    return tuple(converted(file, path, Workbook) for path, file in listing)
 
 
 def here() -> Traversable:
