@@ -47,6 +47,7 @@ Indicators = Annotated[
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Worker processes; 0 means one for each core.")]
 Engine = Annotated[str, typer.Option("--engine", help="Where the work runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")]
+FORMS = "html, json, md, csv, workbook, incident, attestation or oscal."
 Log = Annotated[str, typer.Option("--log", help="How progress is told: text or json (JSON lines).")]
 
 
@@ -132,7 +133,10 @@ def reask(
 @app.command()
 def report(
     case: CaseArgument,
-    form: Annotated[str, typer.Option("--format", help="html, json, md or csv.")] = "html",
+    form: Annotated[str, typer.Option("--format", help=FORMS)] = "html",
+    template: Annotated[
+        Path | None, typer.Option("--template", help="A reporting workbook to fill; with --format workbook.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="A file; standard output without.")
     ] = None,
@@ -141,12 +145,22 @@ def report(
     """Write the report of a case."""
     from postvakt.commands import reports
 
-    made, content = reports.render(case, form)
-    if output is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.flush()
+    if template is None:
+        made, content = reports.render(case, form)
+        parts = [content]
     else:
-        reports.save(output, content)
+        made, filled = reports.fill(case, form, template)
+        parts = [one.content for one in filled]
+        for line in (line for one in filled for line in one.open):
+            typer.echo(f"open: {line}", err=True)
+    if output is None and len(parts) > 1:
+        raise UsageError(f"{len(parts)} workbooks are needed for all servers; name the first one with -o")
+    for number, content in enumerate(parts, start=1):
+        if output is None:
+            sys.stdout.buffer.write(content)
+            sys.stdout.flush()
+        else:
+            reports.save(reports.beside(output, number), content)
     if fail:
         raise typer.Exit(exit_code(made))
 

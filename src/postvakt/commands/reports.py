@@ -5,8 +5,11 @@ from pathlib import Path
 import msgspec
 
 from postvakt import report
+from postvakt.content import library
 from postvakt.errors import EvidenceError, UsageError
 from postvakt.model.report import FindingRow, HostRow, Report
+from postvakt.report import filled
+from postvakt.report.filled import Filled
 from postvakt.tables.case import Case
 
 CONCLUDED = "report/concluded.msgpack"
@@ -14,10 +17,11 @@ CONCLUDED = "report/concluded.msgpack"
 
 
 def keep(case: Case, made: Report) -> None:
-    """Keep a report as a value and in every format."""
+    """Keep a report as a value and in every format that a triage writes."""
     case.write(CONCLUDED, msgspec.msgpack.encode(made, order="sorted"))
     for form in report.FORMATS.values():
-        case.write(f"report/report.{form.suffix}", form.render(made))
+        if form.kept:
+            case.write(f"report/report.{form.suffix}", form.render(made))
 
 
 def load(root: Path) -> Report:
@@ -38,6 +42,26 @@ def render(root: Path, form: str) -> tuple[Report, bytes]:
         raise UsageError(f"--format {form}: choose one of {', '.join(report.FORMATS)}")
     made = load(root)
     return made, report.FORMATS[form].render(made)
+
+
+def fill(root: Path, form: str, template: Path) -> tuple[Report, tuple[Filled, ...]]:
+    """Return a case's report and somebody's workbook filled from it; several where one has no place for all servers.
+
+    Raises UsageError where the format takes no template, EvidenceError for one that cannot be filled.
+    """
+    if form != "workbook":
+        raise UsageError(f"--template {template}: only --format workbook takes one")
+    made = load(root)
+    try:
+        content = template.read_bytes()
+    except OSError as why:
+        raise EvidenceError(f"{template}: cannot be read: {why.strerror}") from why
+    return made, filled.fill(made, template.name, content, library.workbooks())
+
+
+def beside(path: Path, number: int) -> Path:
+    """Return where the n-th part of a rendering goes: `status.xlsx`, `status-2.xlsx`."""
+    return path if number == 1 else path.with_stem(f"{path.stem}-{number}")
 
 
 def save(path: Path, content: bytes) -> None:

@@ -25,7 +25,11 @@ class Asked(msgspec.Struct, frozen=True):
 
 QUESTIONS = (
     Asked("runs-exchange", "agency", "Does the agency run Exchange on its own premises?"),
-    Asked("internet-connected", "agency", "Was any Exchange server connected to the Internet since 1 January 2021?"),
+    Asked(
+        "internet-connected",
+        "agency",
+        "Was any Exchange server connected to the Internet since 1 January 2021?",
+    ),
     Asked("servers", "agency", "How many Exchange servers are there, of all versions?"),
     Asked("servers-2013", "agency", "How many run Exchange Server 2013?"),
     Asked("servers-2016", "agency", "How many run Exchange Server 2016?"),
@@ -47,7 +51,9 @@ QUESTIONS = (
     Asked("owa-ecp-disabled", "server", "Have OWA and ECP been disabled?"),
     Asked("disconnected", "server", "Has it been disconnected?"),
     Asked("updated", "server", "Has it the updates of March 2021?"),
-    Asked("triaged", "server", "Were memory, web logs, event logs and all registry hives collected and triaged?"),
+    Asked(
+        "triaged", "server", "Were memory, web logs, event logs and all registry hives collected and triaged?"
+    ),
     Asked("examined", "server", "Were they examined for indications of compromise?"),
     Asked("found", "server", "Was an anomaly or an indication of compromise found?"),
     Asked("memory-imaged", "server", "Was its memory imaged?"),

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from postvakt.errors import UsageError
-from postvakt.model.form import Blank, ServerList, Word, Workbook, cells
+from postvakt.model.form import Blank, ServerList, Word, Workbook, cells, column_number
 from postvakt.model.report import HostRow, Report
 from postvakt.report import replies, template
 from postvakt.report.csv_form import cell as plain
@@ -30,9 +30,9 @@ CHOICES: tuple[tuple[Word, tuple[str, ...]], ...] = (
 """How lists say a word, where the map of a workbook does not tell it otherwise."""
 
 SHORT = 70
-LINE = 15.0
+LINE = 13.0
 """Points of a line of text; a row is made so tall that a comment can be read, for these sheets are locked."""
-ACROSS = 44
+ACROSS = 56
 """Characters that a line of a comment holds in the narrowest of the comment cells."""
 
 
@@ -50,6 +50,7 @@ class _Sheets:
         self.values: dict[str, dict[str, str | int]] = {}
         self.heights: dict[str, dict[int, float]] = {}
         self.told: dict[tuple[str, str], list[str]] = {}
+        self.untold: dict[tuple[tuple[str, ...], str], list[str]] = {}
 
     def put(self, sheet: str, cell: str, value: str | int) -> None:
         self.values.setdefault(sheet, {})[cell] = plain(value) if isinstance(value, str) else value
@@ -62,9 +63,12 @@ class _Sheets:
             kept, more = cut("\n".join(plain(line) for line in lines), ROOM)
             told = kept + (f"\n… {more:,} more characters" if more else "")
             self.values.setdefault(sheet, {})[cell] = told
-            tall = sum(math.ceil((len(line) or 1) / ACROSS) for line in told.split("\n")) * LINE
-            rows = self.heights.setdefault(sheet, {})
-            rows[row_of(cell)] = max(tall, rows.get(row_of(cell), 0))
+            self.grow(sheet, cell, told)
+
+    def grow(self, sheet: str, cell: str, told: str) -> None:
+        tall = sum(math.ceil((len(line) or 1) / ACROSS) for line in told.split("\n")) * LINE
+        rows = self.heights.setdefault(sheet, {})
+        rows[row_of(cell)] = max(tall, rows.get(row_of(cell), 0))
 
 
 def fill(report: Report, name: str, content: bytes, books: Sequence[Workbook]) -> tuple[Filled, ...]:
@@ -75,12 +79,16 @@ def fill(report: Report, name: str, content: bytes, books: Sequence[Workbook]) -
     opened = template.opened(name, content)
     book = template.recognised(opened, books)
     if book.directive != report.directive:
-        raise UsageError(f"--template {name}: is a form of {book.directive}; this case answers {report.directive}")
+        raise UsageError(
+            f"--template {name}: is a form of {book.directive}; this case answers {report.directive}"
+        )
     hosts = replies.servers(report)
     places = cells(book.servers, book.servers.blanks[0].at) if book.servers else [""]
     most = len(places) if book.servers else max(1, len(hosts))
     parts = [hosts[at : at + most] for at in range(0, len(hosts), most)] or [[]]
-    return tuple(_filled(report, opened, book, part, number, len(parts)) for number, part in enumerate(parts, 1))
+    return tuple(
+        _filled(report, opened, book, part, number, len(parts)) for number, part in enumerate(parts, 1)
+    )
 
 
 def _filled(
@@ -90,74 +98,93 @@ def _filled(
     open_: list[str] = []
     comments = (book.comments.sheet, book.comments.at)
     part = f", part {number} of {of}" if of > 1 else ""
-    sheets.tell(*comments, f"Filled by Postvakt {report.postvakt} from a case{part}; a person has to check it and sign.")
+    sheets.tell(
+        *comments,
+        f"Filled by Postvakt {report.postvakt} from a case{part}; a person has to check it and sign.",
+    )
     agency = replies.of_agency(report)
     for blank in book.agency:
         if blank.fills:
             line = _answer(sheets, blank, blank.sheet, blank.at, agency[blank.fills])
+            if not (blank.choices or blank.number):
+                sheets.grow(blank.sheet, blank.at, agency[blank.fills].told)
             if line and (blank.choices or blank.number):
-                sheets.tell(*comments, line)
+                sheets.tell(*comments, f"{blank.sheet} {blank.at}: {line}")
             if line:
-                open_.append(f"{blank.sheet} {blank.at}: {line}")
+                open_.append(f"{blank.sheet} {blank.at}, {_asks(blank)}: {line}")
         elif (blank.sheet, blank.at) != comments:
-            open_.append(f"{blank.sheet} {blank.at}: {cut(' '.join(blank.asks.split()), SHORT)[0]}: a person must say")
+            open_.append(f"{blank.sheet} {blank.at}, {_asks(blank)}: a person must say")
     if book.servers is not None:
         for place, host in enumerate(hosts):
-            for line in _server(sheets, book.servers, place, replies.of_server(report, host), comments, host.host):
-                open_.append(line)
+            open_ += _server(sheets, book.servers, place, replies.of_server(report, host), host.host)
+        for line in _in_common(book.servers, sheets.untold):
+            sheets.tell(*comments, line)
     sheets.close()
     return Filled(template.written(opened, sheets.values, sheets.heights), tuple(open_))
 
 
 def _server(
-    sheets: _Sheets,
-    servers: ServerList,
-    place: int,
-    told: Mapping[str, Reply],
-    comments: tuple[str, str],
-    host: str,
+    sheets: _Sheets, servers: ServerList, place: int, told: Mapping[str, Reply], host: str
 ) -> Iterator[str]:
-    """Fill one server's cells; yield what stays open. What fills no cell is told where its blank says, else in short
-    in the comments: what many questions have in common is said once."""
-    reasons: dict[str, list[str]] = {}
+    """Fill one server's cells; yield what stays open. What fills no cell is told where its blank says, else kept."""
+    reasons: dict[tuple[str, str], list[str]] = {}
     for blank in (blank for blank in servers.blanks if blank.fills):
         at = cells(servers, blank.at)[place]
         line = _answer(sheets, blank, servers.sheet, at, told[blank.fills])
-        if not line:
-            continue
-        yield f"{servers.sheet} {at}: {host}: {line}"
-        if not blank.choices:
-            continue  # a cell of free text says itself that it is not known
-        reply = told[blank.fills]
-        reason = reply.told if not reply.known else f"{replies.SAID[reply.word]}: {reply.why}"
-        where = cells(servers, blank.tell_in)[place] if blank.tell_in else ""
-        reasons.setdefault(f"{where}\0{reason}", []).append(blank.at if servers.along == "columns" else at)
-    for key, ats in reasons.items():
-        where, _, reason = key.partition("\0")
-        row = f"rows {', '.join(ats)}" if servers.along == "columns" else ", ".join(ats)
+        if line:
+            yield f"{servers.sheet} {at}, {host}, {_asks(blank)}: {line}"
+        if line and blank.choices:  # a cell of free text says itself that it is not known
+            reply = told[blank.fills]
+            reason = f"{replies.SAID[reply.word]}: {reply.why}" if reply.known else reply.told
+            where = cells(servers, blank.tell_in)[place] if blank.tell_in else ""
+            reasons.setdefault((where, reason), []).append(blank.at)
+    for (where, reason), ats in reasons.items():
         if where:
-            sheets.tell(servers.sheet, where, f"{row}: {reason}")
+            sheets.tell(servers.sheet, where, f"{_runs(servers, ats)}: {reason}")
         else:
-            sheets.tell(*comments, f"{host}, {servers.sheet} {row}: {reason}")
+            sheets.untold.setdefault((tuple(ats), reason), []).append(host)
+
+
+def _in_common(servers: ServerList, untold: Mapping[tuple[tuple[str, ...], str], list[str]]) -> Iterator[str]:
+    """Yield what fills no cell, once for all servers of which it holds: a comment has little room."""
+    kind = "rows" if servers.along == "columns" else "columns"
+    for (ats, reason), hosts in untold.items():
+        yield f"{servers.sheet}, {kind} {_runs(servers, ats)}, {', '.join(hosts)}: {reason}"
+
+
+def _runs(servers: ServerList, ats: Sequence[str]) -> str:
+    """Return rows or columns in short: `I-R, T`."""
+    to_number = int if servers.along == "columns" else column_number
+    runs: list[list[str]] = []
+    for at in sorted(ats, key=to_number):
+        if runs and to_number(at) == to_number(runs[-1][-1]) + 1:
+            runs[-1].append(at)
+        else:
+            runs.append([at])
+    return ", ".join(run[0] if len(run) == 1 else f"{run[0]}-{run[-1]}" for run in runs)
 
 
 def _answer(sheets: _Sheets, blank: Blank, sheet: str, at: str, reply: Reply) -> str:
     """Put a reply into its cell as far as the cell takes it; return what is then still to be told, else nothing."""
-    asks = cut(" ".join(blank.asks.split()), SHORT)[0]
     if blank.number:
         if reply.number:
             sheets.put(sheet, at, reply.number)
             return ""
-        return f"{asks}: {reply.told if reply.number is None else '0, which the cell does not take'}"
+        return reply.told if reply.number is None else "0, which the cell does not take"
     if not blank.choices:
         sheets.put(sheet, at, reply.told)
-        return "" if reply.known and replies.UNKNOWN not in reply.told else f"{asks}: {reply.told}"
+        return "" if reply.known and replies.UNKNOWN not in reply.told else reply.told
     choice = _choice(blank, reply.word)
     if choice:
         sheets.put(sheet, at, choice)
         # A no has to be explained where the form has a place for it.
-        return f"{asks}: {reply.why}" if reply.word == "no" and blank.tell_in else ""
-    return f"{asks}: {reply.told}{'' if not reply.known else f', {reply.why}'}"
+        return reply.why if reply.word == "no" and blank.tell_in else ""
+    return f"{reply.told}, {reply.why}" if reply.known else reply.told
+
+
+def _asks(blank: Blank) -> str:
+    kept, more = cut(" ".join(blank.asks.split()), SHORT)
+    return kept.rstrip(":") + (" …" if more else "")
 
 
 def _choice(blank: Blank, word: Word) -> str:

@@ -41,12 +41,18 @@ def render(report: Report) -> bytes:
     return written.encode("utf-8")
 
 
-def policy(style: str, script: str) -> str:
-    """Return the Content-Security-Policy: nothing is loaded, and only these two texts are obeyed."""
-    return (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
-        "base-uri 'none'; form-action 'none'"
-    )
+def policy(style: str, script: str = "") -> str:
+    """Return the Content-Security-Policy: nothing is loaded, and only these two texts are obeyed; without
+    a script none is."""
+    scripts = f"script-src '{_hash(script)}'; " if script else ""
+    return f"default-src 'none'; style-src '{_hash(style)}'; {scripts}base-uri 'none'; form-action 'none'"
+
+
+def printed(name: str, style: str, **told: object) -> bytes:
+    """Return a page without script, from a template and its style, as UTF-8."""
+    sheet = _asset(style)
+    page = _environment().get_template(name)
+    return page.render(style=Markup(sheet), policy=Markup(policy(sheet)), **told).encode("utf-8")
 
 
 def _hash(content: str) -> str:

@@ -25,7 +25,8 @@ TRIAGED = (
 
 UNKNOWN = "Unknown"
 NOBODY = "nobody has said; the evidence cannot tell"
-NOT_TOLD = "no source that was read tells it"
+NOT_TOLD = "no source says"
+PRODUCT = "Microsoft Exchange Server"
 MARCH = ("proxylogon", "unified-messaging")
 APRIL = ("april-2021",)
 WHY = 300
@@ -133,7 +134,11 @@ def _found(seen: _Seen) -> Reply:
     verdict = seen.host.verdict
     if verdict.outcome in ("compromised", "attempted"):
         return Reply(word="yes", why="; ".join(verdict.because[:3]))
-    odd = [row.title for row in seen.host.findings if row.acknowledged is None and row.level in ("high", "critical")]
+    odd = [
+        row.title
+        for row in seen.host.findings
+        if row.acknowledged is None and row.level in ("high", "critical")
+    ]
     if odd:
         return Reply(word="yes", why="; ".join(odd[:3]))
     if verdict.outcome == "clear":
@@ -172,7 +177,11 @@ def _why(row: AnswerRow) -> str:
     lacking = next((part for part in parts if part.startswith("not read: ")), "")
     if lacking:
         return lacking
-    return NOBODY if row.state == "unknown" and "a person must" in row.basis else cut(row.basis, WHY)[0]
+    if row.state == "unknown":
+        # What comes last is what stands in the way; before it the basis tells of branch and conditions.
+        told = [part for part in parts if "nobody said, taken as" not in part]
+        return NOBODY if not told or told[-1].startswith("a person must") else told[-1]
+    return parts[0]
 
 
 def _part_of(name: str) -> Callable[[_Seen], Reply]:
@@ -223,10 +232,10 @@ def product(build: str) -> str:
     """Return the name of the product that a build is of."""
     numbers = [int(part) for part in build.split(".") if part.isdigit()]
     if numbers[:2] == [15, 2] and len(numbers) > 2 and numbers[2] >= 2562:
-        return "Microsoft Exchange Server Subscription Edition"
+        return f"{PRODUCT} SE"
     years = {(15, 2): "2019", (15, 1): "2016", (15, 0): "2013", (14,): "2010", (8,): "2007"}
     year = next((years[key] for key in ((*numbers[:2],), (*numbers[:1],)) if key in years), "")
-    return f"Microsoft Exchange Server {year}" if year else ""
+    return f"{PRODUCT} {year}" if year else ""
 
 
 def _version(seen: _Seen) -> Reply:
@@ -234,7 +243,8 @@ def _version(seen: _Seen) -> Reply:
     if build is None:
         return unknown("no source that was read tells a build")
     named = product(build.build)
-    return Reply(text=f"{named} ({build.build})" if named else build.build, why=build.source)
+    year = named.removeprefix(PRODUCT).strip()
+    return Reply(text=f"{year} ({build.build})" if year else build.build, why=build.source)
 
 
 def _runs(artifact: str, what: str) -> Callable[[_Seen], Reply]:
@@ -252,7 +262,7 @@ def _address(seen: _Seen) -> Reply:
     told = sorted({address for row in rows for address in row.addresses})
     # The first template asks for no name: the server is to be known by this cell all the same.
     if not told:
-        return Reply(text=f"{seen.host.host} (address: {UNKNOWN} - {NOT_TOLD})", why=NOT_TOLD)
+        return Reply(text=f"{seen.host.host} ({UNKNOWN} address)", why=NOT_TOLD)
     return Reply(text=f"{seen.host.host} ({', '.join(told)})", why="inventory")
 
 
@@ -378,7 +388,9 @@ def _open_servers(report: Report) -> Reply:
             away = "still connected" if _cut_off(host) is False else "disconnection unknown"
             rows.append(f"{host.host}: {state} ({build.build if build else 'build unknown'}), {away}")
     if not rows:
-        return Reply(text="None of the servers in the evidence.", why="every server is updated or disconnected")
+        return Reply(
+            text="None of the servers in the evidence.", why="every server is updated or disconnected"
+        )
     return Reply(text=f"{'; '.join(rows)}. Why, and until when, a person must say.", why="builds and answers")
 
 

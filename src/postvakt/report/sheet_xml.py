@@ -131,7 +131,7 @@ class _Reader:
         return found.end()
 
     def after(self, at: int, name: str) -> int:
-        """Return where an element ends whose end is told at `at`: at its last tag, or behind it where it is its only."""
+        """Return where an element ends whose end is told at `at`: its last tag, or behind its only one."""
         closes = re.compile(rb"</%b\s*>" % name.encode()).match(self.sheet.xml, at)
         return closes.end() if closes else at
 

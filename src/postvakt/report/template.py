@@ -50,7 +50,9 @@ class Template(msgspec.Struct):
 def opened(name: str, content: bytes) -> Template:
     """Return a workbook's parts. Raises EvidenceError for what is none, is locked, damaged, too large or has macros."""
     if content.startswith(_OLE):
-        raise EvidenceError(f"{name}: is locked with a password, or an .xls of old; save it as .xlsx without a password")
+        raise EvidenceError(
+            f"{name}: is locked with a password, or an .xls of old; save it as .xlsx without a password"
+        )
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as packed:
             entries = packed.infolist()
@@ -60,7 +62,9 @@ def opened(name: str, content: bytes) -> Template:
         raise EvidenceError(f"{name}: {kind}: {why}") from why
     macros = next((part for part in parts if part.lower().endswith(("vbaproject.bin", ".xlm"))), "")
     if macros or b"macroEnabled" in parts.get("[Content_Types].xml", b""):
-        raise EvidenceError(f"{name}: holds macros ({macros or 'by its type'}); hand in the template as .xlsx without")
+        raise EvidenceError(
+            f"{name}: holds macros ({macros or 'by its type'}); hand in the template as .xlsx without"
+        )
     if "xl/workbook.xml" not in parts:
         raise EvidenceError(f"{name}: is not a workbook (.xlsx): it has no xl/workbook.xml")
     return _read(name, parts, entries)
@@ -88,7 +92,8 @@ def _read(name: str, parts: dict[str, bytes], entries: list[zipfile.ZipInfo]) ->
         told = _xml(name, parts, "xl/sharedStrings.xml")
         # Readings of Asian characters (rPh) stand beside the text and are no part of it.
         made.shared = [
-            "".join(text.text or "" for text in one.iter(f"{{{MAIN}}}t")) for one in told.iter(f"{{{MAIN}}}si")
+            "".join(text.text or "" for text in one.iter(f"{{{MAIN}}}t"))
+            for one in told.iter(f"{{{MAIN}}}si")
         ]
     if "xl/styles.xml" in parts:
         formats = _xml(name, parts, "xl/styles.xml").find(f"{{{MAIN}}}cellXfs")
@@ -115,7 +120,10 @@ def _xml(name: str, parts: Mapping[str, bytes], part: str) -> Element:
 def recognised(template: Template, books: Sequence[Workbook]) -> Workbook:
     """Return which of the known workbooks a template is. Raises EvidenceError that names how it differs from all."""
     for book in books:
-        if _has(template, book.version.sheet) and template.says(book.version.sheet, book.version.cell) == book.version.says:
+        if (
+            _has(template, book.version.sheet)
+            and template.says(book.version.sheet, book.version.cell) == book.version.says
+        ):
             _check(template, book)
             return book
     versions = ", ".join(f"{book.version.says!r}" for book in books)
@@ -123,7 +131,9 @@ def recognised(template: Template, books: Sequence[Workbook]) -> Workbook:
         if _has(template, book.version.sheet):
             said = template.says(book.version.sheet, book.version.cell)
             if said.startswith(book.version.family):
-                raise EvidenceError(f"{template.name}: is another version: {_short(said)}; there are maps of {versions}")
+                raise EvidenceError(
+                    f"{template.name}: is another version: {_short(said)}; there are maps of {versions}"
+                )
     raise EvidenceError(f"{template.name}: is none of the known templates: no sheet says any of {versions}")
 
 
@@ -150,10 +160,14 @@ def _check(template: Template, book: Workbook) -> None:
     for sheet, blank, places in [*((blank.sheet, blank, [blank.at]) for blank in book.agency), *listed]:
         where = f"{template.name}: sheet {sheet}"
         if not _has(template, sheet):
-            raise EvidenceError(f"{template.name}: is another version: it says {book.version.says!r} and has no sheet {sheet}")
+            raise EvidenceError(
+                f"{template.name}: is another version: it says {book.version.says!r} and has no sheet {sheet}"
+            )
         asks = template.says(sheet, blank.asks_at)
         if asks != " ".join(blank.asks.split()):
-            raise EvidenceError(f"{where}, {blank.asks_at}: is another version: it asks {_short(asks)}, not {_short(blank.asks)}")
+            raise EvidenceError(
+                f"{where}, {blank.asks_at}: is another version: it asks {_short(asks)}, not {_short(blank.asks)}"
+            )
         _check_blank(template, sheet, blank, places)
 
 
@@ -164,12 +178,16 @@ def _check_blank(template: Template, sheet: str, blank: Blank, places: Sequence[
     for place in places:
         held = template.says(sheet, place)
         if held:
-            raise EvidenceError(f"{where}, {place}: is filled already ({_short(held)}); hand in an empty template")
+            raise EvidenceError(
+                f"{where}, {place}: is filled already ({_short(held)}); hand in an empty template"
+            )
         cell = template.sheets[sheet].cells.get(place)
         style = int(cell.style) if cell and cell.style.isdigit() else 0
         locked = style >= len(template.locked) or template.locked[style]
         if template.sheets[sheet].protected and locked:
-            raise EvidenceError(f"{where}, {place}: is locked in this workbook; hand in the template as published")
+            raise EvidenceError(
+                f"{where}, {place}: is locked in this workbook; hand in the template as published"
+            )
     rule = template.sheets[sheet].allowed(places[0])
     choices = listed(rule[1]) if rule and rule[0] == "list" else ()
     if choices != blank.choices:
@@ -191,7 +209,11 @@ def _short(told: str) -> str:
     return repr(kept + (" …" if more else "")) if told else "nothing"
 
 
-def written(template: Template, values: Mapping[str, Mapping[str, str | int]], heights: Mapping[str, Mapping[int, float]]) -> bytes:
+def written(
+    template: Template,
+    values: Mapping[str, Mapping[str, str | int]],
+    heights: Mapping[str, Mapping[int, float]],
+) -> bytes:
     """Return the workbook with cells filled, by sheet. Every other part is the same, byte for byte, in its order."""
     parts = dict(template.parts)
     for sheet, held in values.items():
