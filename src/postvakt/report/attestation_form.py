@@ -63,7 +63,8 @@ def _server(host: HostRow) -> Server:
 
 
 def _known(host: HostRow) -> Iterator[str]:
-    yield from host.verdict.because
+    if not any(row.answer == "yes" for row in host.questions):
+        yield from host.verdict.because
     for row in host.questions:
         if row.answer in ("yes", "no"):
             yield f"{row.asks} {words.QUESTION_ANSWERS[row.answer]}: {row.basis}"

@@ -18,6 +18,7 @@ TALLEST = 409.0
 """Points; a spreadsheet makes no row taller."""
 
 _TAG = re.compile(rb"""<(?:[^"'>]|"[^"]*"|'[^']*')*>""")
+_ESCAPE = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 _HEIGHT = re.compile(rb"""\s(?:ht|customHeight)\s*=\s*(?:"[^"]*"|'[^']*')""")
 
 
@@ -184,8 +185,14 @@ def _cell(name: str, style: str, value: str | int) -> bytes:
     styled = f' s="{style}"' if style else ""
     if isinstance(value, int):
         return f'<c r="{name}"{styled}><v>{value}</v></c>'.encode()
-    told = f'<c r="{name}"{styled} t="inlineStr"><is><t xml:space="preserve">{escape(value)}</t></is></c>'
+    text = escape(literal(value))
+    told = f'<c r="{name}"{styled} t="inlineStr"><is><t xml:space="preserve">{text}</t></is></c>'
     return told.encode("utf-8")
+
+
+def literal(text: str) -> str:
+    """Return text in which nothing is read as an escape: a spreadsheet takes `_x003D_` for an equals sign."""
+    return _ESCAPE.sub("_x005F_", text)
 
 
 def _added(sheet: Sheet, row: int, values: Mapping[str, str | int]) -> list[tuple[int, int, bytes]]:

@@ -4,12 +4,14 @@ import io
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 from postvakt.model.form import QUESTIONS, column_letters
 from postvakt.model.report import Report
 from postvakt.report import replies, words
 from postvakt.report.csv_form import cell as plain
+from postvakt.report.sheet_xml import TALLEST, literal
 from postvakt.report.times import machine, minute
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ LONG_AGO = (1980, 1, 1, 0, 0, 0)
 """The time of every part: a zip holds one, and the same report has to give the same bytes."""
 _MODIFIED = re.compile(rb"(<dcterms:(created|modified)[^>]*>)[^<]*")
 WIDE = 60
+LINE = 15.0
+"""Points of a line of text."""
 
 Row = Sequence[str | int]
 
@@ -91,10 +95,11 @@ def _basis(report: Report) -> Iterator[Row]:
 def _sheet(
     sheet: "Worksheet", head: Iterable[str], rows: Iterable[Row], *, wide: Sequence[int], across: bool = False
 ) -> None:
-    from openpyxl.styles import Alignment, Font, PatternFill
+    from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
     from openpyxl.worksheet.properties import PageSetupProperties
 
     bold, fill = Font(bold=True), PatternFill("solid", fgColor="DDE3EA")
+    under = Border(bottom=Side(style="thin", color="B4BCC7"))
     for place, line in enumerate(head, start=1):
         _put(sheet.cell(place, 1), line)
     sheet["A1"].font = Font(bold=True, size=13)
@@ -102,14 +107,17 @@ def _sheet(
     columns = 0
     for number, row in enumerate(rows, start=top):
         columns = max(columns, len(row))
+        # Not every program makes a row as tall as its text when it opens a workbook.
+        sheet.row_dimensions[number].height = min(TALLEST, LINE * max(map(_lines, row, _widths(wide))))
         for column, value in enumerate(row, start=1):
             cell = sheet.cell(number, column)
             _put(cell, value)
-            cell.alignment = Alignment(wrap_text=True, vertical="top")
+            cell.alignment, cell.border = Alignment(wrap_text=True, vertical="top"), under
             if number == top:
                 cell.font, cell.fill = bold, fill
+    widths = _widths(wide)
     for column in range(1, columns + 1):
-        sheet.column_dimensions[column_letters(column)].width = wide[min(column, len(wide)) - 1]
+        sheet.column_dimensions[column_letters(column)].width = next(widths)
     sheet.freeze_panes = f"{'C' if across else 'A'}{top + 1}"
     sheet.page_setup.orientation = "landscape"
     sheet.page_setup.fitToHeight = 0
@@ -117,11 +125,20 @@ def _sheet(
     sheet.print_title_rows = f"{top}:{top}"
 
 
+def _widths(wide: Sequence[int]) -> Iterator[int]:
+    """Yield the width of each column, in characters; the last one given is that of all that follow."""
+    return chain(wide, repeat(wide[-1]))
+
+
+def _lines(value: str | int, width: int) -> int:
+    return sum(-(-len(line) // (width - 3)) or 1 for line in str(value).split("\n"))
+
+
 def _put(cell: "Cell | MergedCell", value: str | int) -> None:
     if isinstance(value, int):
         cell.value = value
         return
-    cell.value = plain(value)
+    cell.value = literal(plain(value))
     # What looks like a formula or an error is text: openpyxl would write it as what it looks like.
     cell.data_type = "s"
 
