@@ -147,9 +147,9 @@ def _server(
 
 def _in_common(servers: ServerList, untold: Mapping[tuple[tuple[str, ...], str], list[str]]) -> Iterator[str]:
     """Yield what fills no cell, once for all servers of which it holds: a comment has little room."""
-    kind = "rows" if servers.along == "columns" else "columns"
+    kind = "row" if servers.along == "columns" else "column"
     for (ats, reason), hosts in untold.items():
-        yield f"{servers.sheet}, {kind} {_runs(servers, ats)}, {', '.join(hosts)}: {reason}"
+        yield f"{servers.sheet}, {kind}{'s' if len(ats) > 1 else ''} {_runs(servers, ats)}, {', '.join(hosts)}: {reason}"
 
 
 def _runs(servers: ServerList, ats: Sequence[str]) -> str:

@@ -238,7 +238,7 @@ def _answer(row: AnswerRow) -> str:
         if row.said
         else prose(row.basis)
     )
-    return f"**{words.ANSWER_STATES[row.state]}**: {prose(row.title)} ({prose(row.requirement)}): {said}"
+    return f"**{words.ANSWER_STATES[row.state]}**: {prose(row.title)} ({code(row.requirement)}): {said}"
 
 
 def _kept(report: Report) -> Iterator[str]:

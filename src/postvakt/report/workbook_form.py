@@ -36,7 +36,7 @@ def render(report: Report) -> bytes:
     book = Workbook()
     book.remove(book.worksheets[0])
     told = report.window.end or report.window.start
-    book.properties.creator = f"Postvakt {report.postvakt}"
+    book.properties.creator = plain(f"Postvakt {report.postvakt}")
     book.properties.title = plain(report.directive_title or report.directive)
     head = [
         f"{plain(report.directive_title or report.directive)} · {words.tlp(report.tlp)}",
