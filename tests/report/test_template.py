@@ -12,7 +12,7 @@ import pytest
 from postvakt.errors import EvidenceError, UsageError
 from postvakt.model.form import QUESTIONS, column_letters, column_number
 from postvakt.model.report import AnswerRow, HostRow, Said
-from postvakt.report import filled, replies, sheet_xml, template
+from postvakt.report import agency_replies, filled, replies, sheet_xml, template
 from postvakt.report.replies import TRIAGED
 from tests.report import hostile, templates_made, values
 from tests.report.parts import at, coverage
@@ -252,7 +252,7 @@ def test_a_case_of_another_directive_is_refused() -> None:
 def test_everything_that_is_asked_has_a_reply() -> None:
     asked = {of: {one.id for one in QUESTIONS if one.of == of} for of in ("server", "agency")}
     assert set(replies.of_server(values.ONE, values.host())) == asked["server"]
-    assert set(replies.of_agency(values.ONE)) == asked["agency"]
+    assert set(agency_replies.of_agency(values.ONE)) == asked["agency"]
 
 
 @pytest.mark.parametrize(

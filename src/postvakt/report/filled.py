@@ -12,7 +12,7 @@ import msgspec
 from postvakt.errors import UsageError
 from postvakt.model.form import Blank, ServerList, Word, Workbook, cells, column_number
 from postvakt.model.report import HostRow, Report
-from postvakt.report import replies, template
+from postvakt.report import agency_replies, replies, template
 from postvakt.report.csv_form import cell as plain
 from postvakt.report.replies import Reply
 from postvakt.report.sheet_xml import row_of
@@ -102,7 +102,7 @@ def _filled(
         *comments,
         f"Filled by Postvakt {report.postvakt} from a case{part}; a person has to check it and sign.",
     )
-    agency = replies.of_agency(report)
+    agency = agency_replies.of_agency(report)
     for blank in book.agency:
         if blank.fills:
             line = _answer(sheets, blank, blank.sheet, blank.at, agency[blank.fills])
@@ -149,7 +149,8 @@ def _in_common(servers: ServerList, untold: Mapping[tuple[tuple[str, ...], str],
     """Yield what fills no cell, once for all servers of which it holds: a comment has little room."""
     kind = "row" if servers.along == "columns" else "column"
     for (ats, reason), hosts in untold.items():
-        yield f"{servers.sheet}, {kind}{'s' if len(ats) > 1 else ''} {_runs(servers, ats)}, {', '.join(hosts)}: {reason}"
+        kinds = kind if len(ats) == 1 else f"{kind}s"
+        yield f"{servers.sheet}, {kinds} {_runs(servers, ats)}, {', '.join(hosts)}: {reason}"
 
 
 def _runs(servers: ServerList, ats: Sequence[str]) -> str:

@@ -28,7 +28,9 @@ NOBODY = "nobody has said; the evidence cannot tell"
 NOT_TOLD = "no source says"
 PRODUCT = "Microsoft Exchange Server"
 MARCH = ("proxylogon", "unified-messaging")
-APRIL = ("april-2021",)
+LABELS = ("authorised-scan", "responder-tool")
+"""Stages of findings that are known to be no attack."""
+
 WHY = 300
 """Characters of a reason; a form has little room."""
 
@@ -87,11 +89,6 @@ def of_server(report: Report, host: HostRow) -> dict[str, Reply]:
     return {asked.id: _SERVER[asked.id](seen) for asked in QUESTIONS if asked.of == "server"}
 
 
-def of_agency(report: Report) -> dict[str, Reply]:
-    """Return the replies to everything that is asked of the agency once."""
-    return {asked.id: _AGENCY[asked.id](report) for asked in QUESTIONS if asked.of == "agency"}
-
-
 def unknown(why: str) -> Reply:
     """Return the reply that nobody knows, with the reason cut to what a form has room for."""
     kept, more = cut(why, WHY)
@@ -104,17 +101,17 @@ def _triaged(seen: _Seen) -> Reply:
     rows = [seen.answers.get(name) for name in ("1.memory", "1.web-logs", "1.event-logs", "1.hives")]
     told = [row for row in rows if row is not None]
     if told and all(row.state == "not-applicable" for row in told):
-        return Reply(word="not-applicable", why=_why(told[0]))
+        return Reply(word="not-applicable", why=why(told[0]))
     denied = next((row for row in told if row.said and row.state == "unmet"), None)
     if denied is not None:
-        return Reply(word="no", why=_why(denied))
+        return Reply(word="no", why=why(denied))
     if absent:
         said = next((row for row in told if row.said and row.state == "met"), None)
         word = f"; {said.said[0].by} says that it was done elsewhere" if said else ""
         return unknown(f"not read: {', '.join(absent)}{word}")
     open_ = next((row for row in told if row.state != "met"), None)
     if open_ is not None:
-        return unknown(_why(open_))
+        return unknown(why(open_))
     return Reply(word="yes", why="read: memory, web logs, event logs, registry hives")
 
 
@@ -137,7 +134,7 @@ def _found(seen: _Seen) -> Reply:
     odd = [
         row.title
         for row in seen.host.findings
-        if row.acknowledged is None and row.level in ("high", "critical")
+        if row.acknowledged is None and row.level in ("high", "critical") and row.stage not in LABELS
     ]
     if odd:
         return Reply(word="yes", why="; ".join(odd[:3]))
@@ -161,15 +158,15 @@ def _state(row: AnswerRow | None) -> Reply:
     if row is None:
         return unknown("the directive of this case does not ask it")
     if row.state == "met":
-        return Reply(word="yes", why=_why(row))
+        return Reply(word="yes", why=why(row))
     if row.state == "not-applicable":
-        return Reply(word="not-applicable", why=_why(row))
+        return Reply(word="not-applicable", why=why(row))
     if row.state == "unmet" and row.said:
-        return Reply(word="no", why=_why(row))
-    return unknown(_why(row))
+        return Reply(word="no", why=why(row))
+    return unknown(why(row))
 
 
-def _why(row: AnswerRow) -> str:
+def why(row: AnswerRow) -> str:
     if row.said:
         said = row.said[0]
         return f"said by {said.by}, {minute(said.at)}: {said.words}"
@@ -277,7 +274,7 @@ def _internet(seen: _Seen) -> Reply:
 def _ticket(seen: _Seen) -> Reply:
     row = seen.answers.get("4")
     if row is not None and row.state == "met" and row.said:
-        return Reply(text=row.said[0].words, why=_why(row))
+        return Reply(text=row.said[0].words, why=why(row))
     reply = _state(row)
     return Reply(text="N/A", why=reply.why) if reply.word == "not-applicable" else unknown(reply.why)
 
@@ -328,100 +325,4 @@ _SERVER: Mapping[str, Callable[[_Seen], Reply]] = {
     "logs-kept": _required("s1.hardening.5"),
     "anti-malware": _required("s1.hardening.6"),
     "cdm-visible": _required("s1.hardening.7"),
-}
-
-
-def _runs_exchange(report: Report) -> Reply:
-    named = [host.host for host in report.hosts if "exchange" in host.roles]
-    if named:
-        return Reply(word="yes", why=f"in the evidence: {', '.join(named[:20])}")
-    return unknown("no Exchange server was handed in, and the evidence knows only of what was handed in")
-
-
-def _connected(report: Report) -> Reply:
-    facing = [row.name for row in report.inventory if row.facing == "internet"]
-    return Reply(word="yes", why=", ".join(facing[:20])) if facing else unknown(NOBODY)
-
-
-def _counted(counts: Callable[[HostRow], bool | None], what: str) -> Callable[[Report], Reply]:
-    """Return the number of servers of a kind; known only where somebody says that all servers were listed."""
-
-    def reply(report: Report) -> Reply:
-        told = [counts(host) for host in servers(report)]
-        number, open_ = sum(one is True for one in told), sum(one is None for one in told)
-        listed = next((row for row in report.answers if row.requirement == "1.identify"), None)
-        if open_:
-            return unknown(f"{number} {what} in the evidence; of {open_} it is not known")
-        if listed is None or listed.state != "met":
-            return unknown(f"{number} {what} in the evidence; that these are all servers nobody has said")
-        return Reply(number=number, why=_why(listed))
-
-    return reply
-
-
-def _of_year(year: str) -> Callable[[HostRow], bool | None]:
-    def counts(host: HostRow) -> bool | None:
-        build = latest(host.builds)
-        return product(build.build).endswith(year) if build else None
-
-    return counts
-
-
-def _april(host: HostRow) -> bool | None:
-    states = {row.state for row in host.exposure if row.flaw in APRIL}
-    return None if not states or states & {"unknown", "needs-setting"} else "vulnerable" not in states
-
-
-def _cut_off(host: HostRow) -> bool | None:
-    row = next((row for row in host.answers if row.requirement == "3.a"), None)
-    if row is None or not row.said or row.state not in ("met", "unmet"):
-        return None
-    return row.state == "met"
-
-
-def _open_servers(report: Report) -> Reply:
-    rows = []
-    for host in servers(report):
-        build = latest(host.builds)
-        if not (_april(host) or _cut_off(host)):
-            state = "not updated" if _april(host) is False else "update unknown"
-            away = "still connected" if _cut_off(host) is False else "disconnection unknown"
-            rows.append(f"{host.host}: {state} ({build.build if build else 'build unknown'}), {away}")
-    if not rows:
-        return Reply(
-            text="None of the servers in the evidence.", why="every server is updated or disconnected"
-        )
-    return Reply(text=f"{'; '.join(rows)}. Why, and until when, a person must say.", why="builds and answers")
-
-
-def _controls(report: Report) -> Reply:
-    row = next((row for row in report.answers if row.requirement == "s2.2"), None)
-    if row is not None and row.said and row.state == "met":
-        return Reply(text=row.said[0].words, why=_why(row))
-    return unknown(_why(row) if row is not None else NOBODY)
-
-
-def _expertise(report: Report) -> Reply:
-    """The condition is told in the basis of what it decides: `expertise: yes, said by ...`."""
-    for host in servers(report):
-        for row in host.answers:
-            if "expertise: yes, said by " in row.basis:
-                return Reply(word="yes", why=row.basis[row.basis.index("expertise: yes") :].split("; ")[0])
-            if row.basis.startswith("expertise: no, said by "):
-                return Reply(word="no", why=row.basis)
-    return unknown(NOBODY)
-
-
-_AGENCY: Mapping[str, Callable[[Report], Reply]] = {
-    "runs-exchange": _runs_exchange,
-    "internet-connected": _connected,
-    "servers": _counted(lambda host: True, "servers"),
-    "servers-2013": _counted(_of_year("2013"), "of version 2013"),
-    "servers-2016": _counted(_of_year("2016"), "of version 2016"),
-    "servers-2019": _counted(_of_year("2019"), "of version 2019"),
-    "servers-updated": _counted(_april, "updated"),
-    "servers-disconnected": _counted(_cut_off, "disconnected"),
-    "not-updated": _open_servers,
-    "controls": _controls,
-    "expertise": _expertise,
 }

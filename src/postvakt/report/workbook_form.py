@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from postvakt.model.form import QUESTIONS, column_letters
 from postvakt.model.report import Report
-from postvakt.report import replies, words
+from postvakt.report import agency_replies, replies, words
 from postvakt.report.csv_form import cell as plain
 from postvakt.report.sheet_xml import TALLEST, literal
 from postvakt.report.times import machine, minute
@@ -52,7 +52,7 @@ def render(report: Report) -> bytes:
 
 
 def _agency(report: Report) -> Iterator[Row]:
-    told = replies.of_agency(report)
+    told = agency_replies.of_agency(report)
     yield "Question", "Answer", "Basis"
     yield from ((asked.asks, *_said(told[asked.id])) for asked in QUESTIONS if asked.of == "agency")
     yield "Name and signature of the CIO or equivalent", "", ""
