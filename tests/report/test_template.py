@@ -15,7 +15,7 @@ from postvakt.model.report import AnswerRow, HostRow, Said
 from postvakt.report import agency_replies, filled, replies, sheet_xml, template
 from postvakt.report.replies import TRIAGED
 from tests.report import hostile, templates_made, values
-from tests.report.parts import at, coverage
+from tests.report.parts import at, coverage, finding
 from tests.report.templates_made import MAP, parts, repacked
 
 # openpyxl says here itself what it would lose.
@@ -253,6 +253,42 @@ def test_everything_that_is_asked_has_a_reply() -> None:
     asked = {of: {one.id for one in QUESTIONS if one.of == of} for of in ("server", "agency")}
     assert set(replies.of_server(values.ONE, values.host())) == asked["server"]
     assert set(agency_replies.of_agency(values.ONE)) == asked["agency"]
+
+
+def _on_condition(basis: str) -> HostRow:
+    row = AnswerRow(requirement="s1.triage.1", title="x", state="unknown", basis=basis)
+    return values.host(answers=(row,))
+
+
+YES, NO = (
+    _on_condition(f"connected: {word}, said by T. Okafor at 2021-04-01T10:00:00Z: so; x")
+    for word in ("yes", "no")
+)
+
+
+@pytest.mark.parametrize(
+    ("hosts", "word"),
+    [((YES, NO), "yes"), ((NO, NO), "no"), ((NO, values.CLEAR), ""), ((values.CLEAR,), ""), ((), "")],
+)
+def test_connected_is_denied_only_of_every_server(hosts: tuple[HostRow, ...], word: str) -> None:
+    assert agency_replies.of_agency(values.report(*hosts))["internet-connected"].word == word
+
+
+@pytest.mark.parametrize(
+    ("host", "word"),
+    [
+        (values.host(), "yes"),
+        (values.ATTEMPTED, "yes"),
+        (values.CLEAR, "no"),
+        (values.CLEAR_SINCE, ""),
+        (values.INCONCLUSIVE, ""),
+        (values.NOT_EXAMINED, ""),
+        (msgspec.structs.replace(values.CLEAR, findings=(finding(),)), "yes"),
+        (msgspec.structs.replace(values.CLEAR, findings=(finding(stage="authorised-scan"),)), "no"),
+    ],
+)
+def test_nothing_found_is_said_only_of_a_clear_server(host: HostRow, word: str) -> None:
+    assert replies.of_server(values.ONE, host)["found"].word == word
 
 
 @pytest.mark.parametrize(

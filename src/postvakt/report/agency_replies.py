@@ -4,7 +4,7 @@ servers in the evidence are all there are.
 
 from collections.abc import Callable, Mapping
 
-from postvakt.model.form import QUESTIONS
+from postvakt.model.form import QUESTIONS, Word
 from postvakt.model.report import HostRow, Report
 from postvakt.report.replies import NOBODY, Reply, latest, product, servers, unknown, why
 
@@ -25,8 +25,15 @@ def _runs_exchange(report: Report) -> Reply:
 
 
 def _connected(report: Report) -> Reply:
+    """One connected server is a yes; a no needs somebody's word on each of them."""
     facing = [row.name for row in report.inventory if row.facing == "internet"]
-    return Reply(word="yes", why=", ".join(facing[:20])) if facing else unknown(NOBODY)
+    if facing:
+        return Reply(word="yes", why=f"reached from the Internet: {', '.join(facing[:20])}")
+    told = [_condition("connected", host) for host in servers(report)]
+    yes = next((reply for reply in told if reply.word == "yes"), None)
+    if yes is not None:
+        return yes
+    return told[0] if told and all(reply.word == "no" for reply in told) else unknown(NOBODY)
 
 
 def _counted(counts: Callable[[HostRow], bool | None], what: str) -> Callable[[Report], Reply]:
@@ -88,13 +95,17 @@ def _controls(report: Report) -> Reply:
 
 
 def _expertise(report: Report) -> Reply:
-    """The condition is told in the basis of what it decides: `expertise: yes, said by ...`."""
-    for host in servers(report):
-        for row in host.answers:
-            if "expertise: yes, said by " in row.basis:
-                return Reply(word="yes", why=row.basis[row.basis.index("expertise: yes") :].split("; ")[0])
-            if row.basis.startswith("expertise: no, said by "):
-                return Reply(word="no", why=row.basis)
+    told = (_condition("expertise", host) for host in servers(report))
+    return next((reply for reply in told if reply.known), unknown(NOBODY))
+
+
+def _condition(name: str, host: HostRow) -> Reply:
+    """Return what somebody said of a condition: the answers that it decides tell it, `expertise: yes, said by ...`."""
+    words: Mapping[Word, str] = {"yes": f"{name}: yes, said by ", "no": f"{name}: no, said by "}
+    for row in host.answers:
+        for word, said in words.items():
+            if said in row.basis:
+                return Reply(word=word, why=row.basis[row.basis.index(said) :].split("; ")[0])
     return unknown(NOBODY)
 
 
