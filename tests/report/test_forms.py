@@ -20,7 +20,7 @@ from postvakt.report import html_form, oscal_form, workbook_form
 from tests.report import hostile, values
 from tests.report.oscal_subset import SUBSET
 from tests.report.pages import read
-from tests.report.parts import at
+from tests.report.parts import KNOWN, SHELL, at
 
 CASES: dict[str, Report] = {
     "one": values.ONE,
@@ -76,6 +76,15 @@ def test_workbook_holds_no_formula(case: Report) -> None:
     assert not [cell for cell in held if str(cell.value).startswith(("=", "+", "-", "@", "\t"))]
 
 
+@pytest.mark.parametrize("name", ["#N/A", "#REF!", "=1", "TRUE", "12"])
+def test_workbook_shows_a_name_as_text(name: str) -> None:
+    sheet = openpyxl.load_workbook(io.BytesIO(workbook_form.render(values.report(values.host(name)))))[
+        "Servers"
+    ]
+    assert sheet["B5"].data_type == "s"
+    assert sheet["B5"].value.endswith(name)
+
+
 def test_workbook_has_no_time_of_its_own() -> None:
     book = openpyxl.load_workbook(io.BytesIO(workbook_form.render(values.ONE)))
     assert {book.properties.created, book.properties.modified} == {values.ONE.window.end.replace(tzinfo=None)}
@@ -109,7 +118,10 @@ def test_incident_says(told: str) -> None:
 
 
 def test_incident_leaves_out_what_was_put_aside() -> None:
-    assert "A scheduled task runs a script from a temporary folder" not in incident(values.ONE)
+    aside = msgspec.structs.replace(SHELL, acknowledged=KNOWN.acknowledged)
+    assert SHELL.title in incident(values.report(values.host(findings=(SHELL,))))
+    assert SHELL.title not in incident(values.report(values.host(findings=(aside,), questions=())))
+    assert KNOWN.title not in incident(values.ONE)
 
 
 def test_incident_tells_who_did_what() -> None:
@@ -240,7 +252,7 @@ def test_oscal_says_the_state(state: Any, status: dict[str, str], risky: bool) -
     (finding,) = result["findings"]
     assert finding["target"]["status"] == status
     assert finding["target"]["target-id"] == "r1.memory"
-    assert bool(result.get("risks")) == risky
+    assert bool(result.get("risks")) == bool(finding.get("related-risks")) == risky
 
 
 def test_oscal_times_are_the_reports() -> None:

@@ -140,7 +140,9 @@ def test_numbers_wait_for_the_word_that_these_are_all() -> None:
     listed = AnswerRow(
         requirement="1.identify", title="x", state="met", basis="so", of="agency", said=(SAID,)
     )
+    denied = msgspec.structs.replace(listed, state="unmet")
     assert book(fill(values.host())[0].content)["Status"]["B4"].value is None
+    assert book(fill(values.host(), answers=(denied,))[0].content)["Status"]["B4"].value is None
     assert book(fill(values.host(), answers=(listed,))[0].content)["Status"]["B4"].value == 1
     (none,) = fill(answers=(listed,))
     assert book(none.content)["Status"]["B4"].value is None
@@ -165,6 +167,10 @@ def test_text_of_evidence_never_begins_a_formula(name: str) -> None:
 
 
 def test_an_escape_in_a_text_is_spelled() -> None:
+    assert (
+        b">_x005F_x003D_1+1 ("
+        in parts(fill(values.host("_x003D_1+1"))[0].content)["xl/worksheets/sheet2.xml"]
+    )
     assert sheet_xml.literal("_x003D_1+1") == "_x005F_x003D_1+1"
 
 
