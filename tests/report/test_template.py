@@ -1,6 +1,7 @@
 """A template filled: what it holds then, what it did not lose, what is refused, what is never claimed."""
 
 import io
+import random
 import re
 import zipfile
 from typing import Any
@@ -242,6 +243,35 @@ def test_refused_in_one_line(kind: str) -> None:
     assert str(why.value).startswith("form.xlsx: ")
     assert says in str(why.value)
     assert "\n" not in str(why.value)
+
+
+@pytest.mark.parametrize(
+    "part", ["xl/workbook.xml", "xl/styles.xml", "xl/sharedStrings.xml", SHEET, "xl/_rels/workbook.xml.rels"]
+)
+@pytest.mark.parametrize("seed", range(12))
+def test_damage_is_refused_or_harmless(part: str, seed: int) -> None:
+    chance = random.Random(f"{part} {seed}")
+
+    def damaged(xml: bytes) -> bytes:
+        held = bytearray(xml)
+        for _ in range(1 + seed % 4):
+            at = chance.randrange(len(held))
+            held[at : at + chance.randrange(1, 9)] = chance.randbytes(chance.randrange(4))
+        return bytes(held)
+
+    def digits(xml: bytes) -> bytes:
+        return re.sub(
+            rb'(<v>|s="|r="B?)\d+',
+            lambda found: found[1] + chance.choice((b"9" * 9, b"-1", "²".encode())),
+            xml,
+            count=3,
+        )
+
+    for harm in (damaged, digits):
+        try:
+            fill(values.host(), content=repacked(templates_made.template(), {part: harm}))
+        except EvidenceError as why:
+            assert "\n" not in str(why)  # noqa: PT017  (harm may also miss what is read)
 
 
 def test_a_bomb_is_refused() -> None:

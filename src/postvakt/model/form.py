@@ -156,9 +156,19 @@ def column_letters(number: int) -> str:
     return letters
 
 
+def cell(servers: ServerList, at: str, place: int) -> str:
+    """Return the cell of one question for the server at a place, 0 for the first."""
+    if servers.along == "rows":
+        return f"{at}{int(servers.first) + place}"
+    return f"{column_letters(column_number(servers.first) + place)}{at}"
+
+
+def room(servers: ServerList) -> int:
+    """Return how many servers a list has place for."""
+    number = int if servers.along == "rows" else column_number
+    return number(servers.last) - number(servers.first) + 1
+
+
 def cells(servers: ServerList, at: str) -> list[str]:
     """Return the cells of one question, a server each, in order."""
-    if servers.along == "rows":
-        return [f"{at}{row}" for row in range(int(servers.first), int(servers.last) + 1)]
-    first, last = column_number(servers.first), column_number(servers.last)
-    return [f"{column_letters(number)}{at}" for number in range(first, last + 1)]
+    return [cell(servers, at, place) for place in range(room(servers))]

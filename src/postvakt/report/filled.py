@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from postvakt.errors import UsageError
-from postvakt.model.form import Blank, ServerList, Word, Workbook, cells, column_number
+from postvakt.model.form import Blank, ServerList, Word, Workbook, cell, column_number, room
 from postvakt.model.report import HostRow, Report
 from postvakt.report import agency_replies, replies, template
 from postvakt.report.csv_form import cell as plain
@@ -52,23 +52,25 @@ class _Sheets:
         self.told: dict[tuple[str, str], list[str]] = {}
         self.untold: dict[tuple[tuple[str, ...], str], list[str]] = {}
 
-    def put(self, sheet: str, cell: str, value: str | int) -> None:
-        self.values.setdefault(sheet, {})[cell] = plain(value) if isinstance(value, str) else value
+    def put(self, sheet: str, at: str, value: str | int) -> None:
+        self.values.setdefault(sheet, {})[at] = plain(value) if isinstance(value, str) else value
 
-    def tell(self, sheet: str, cell: str, line: str) -> None:
-        self.told.setdefault((sheet, cell), []).append(line)
+    def tell(self, sheet: str, at: str, line: str) -> None:
+        self.told.setdefault((sheet, at), []).append(line)
 
     def close(self) -> None:
-        for (sheet, cell), lines in self.told.items():
+        """Put what was told into its cells."""
+        for (sheet, at), lines in self.told.items():
             kept, more = cut("\n".join(plain(line) for line in lines), ROOM)
             told = kept + (f"\n… {more:,} more characters" if more else "")
-            self.values.setdefault(sheet, {})[cell] = told
-            self.grow(sheet, cell, told)
+            self.values.setdefault(sheet, {})[at] = told
+            self.grow(sheet, at, told)
 
-    def grow(self, sheet: str, cell: str, told: str) -> None:
+    def grow(self, sheet: str, at: str, told: str) -> None:
+        """Have a cell's row be as tall as a text needs, as far as can be guessed from its characters."""
         tall = sum(math.ceil((len(line) or 1) / ACROSS) for line in told.split("\n")) * LINE
         rows = self.heights.setdefault(sheet, {})
-        rows[row_of(cell)] = max(tall, rows.get(row_of(cell), 0))
+        rows[row_of(at)] = max(tall, rows.get(row_of(at), 0))
 
 
 def fill(report: Report, name: str, content: bytes, books: Sequence[Workbook]) -> tuple[Filled, ...]:
@@ -83,8 +85,7 @@ def fill(report: Report, name: str, content: bytes, books: Sequence[Workbook]) -
             f"--template {name}: is a form of {book.directive}; this case answers {report.directive}"
         )
     hosts = replies.servers(report)
-    places = cells(book.servers, book.servers.blanks[0].at) if book.servers else [""]
-    most = len(places) if book.servers else max(1, len(hosts))
+    most = room(book.servers) if book.servers else max(1, len(hosts))
     parts = [hosts[at : at + most] for at in range(0, len(hosts), most)] or [[]]
     return tuple(
         _filled(report, opened, book, part, number, len(parts)) for number, part in enumerate(parts, 1)
@@ -129,14 +130,14 @@ def _server(
     """Fill one server's cells; yield what stays open. What fills no cell is told where its blank says, else kept."""
     reasons: dict[tuple[str, str], list[str]] = {}
     for blank in (blank for blank in servers.blanks if blank.fills):
-        at = cells(servers, blank.at)[place]
+        at = cell(servers, blank.at, place)
         line = _answer(sheets, blank, servers.sheet, at, told[blank.fills])
         if line:
             yield f"{servers.sheet} {at}, {host}, {_asks(blank)}: {line}"
         if line and blank.choices:  # a cell of free text says itself that it is not known
             reply = told[blank.fills]
             reason = f"{replies.SAID[reply.word]}: {reply.why}" if reply.known else reply.told
-            where = cells(servers, blank.tell_in)[place] if blank.tell_in else ""
+            where = cell(servers, blank.tell_in, place) if blank.tell_in else ""
             reasons.setdefault((where, reason), []).append(blank.at)
     for (where, reason), ats in reasons.items():
         if where:

@@ -43,7 +43,10 @@ class Template(msgspec.Struct):
         held = self.sheets[sheet].cells.get(cell)
         if held is None:
             return ""
-        told = self.shared[int(held.value)] if held.shared and held.value.isdigit() else held.value
+        told = held.value
+        if held.shared:
+            number = _number(held.value)
+            told = self.shared[number] if number < len(self.shared) else ""
         return " ".join(told.split())
 
 
@@ -182,7 +185,7 @@ def _check_blank(template: Template, sheet: str, blank: Blank, places: Sequence[
                 f"{where}, {place}: is filled already ({_short(held)}); hand in an empty template"
             )
         cell = template.sheets[sheet].cells.get(place)
-        style = int(cell.style) if cell and cell.style.isdigit() else 0
+        style = _number(cell.style) if cell else 0
         locked = style >= len(template.locked) or template.locked[style]
         if template.sheets[sheet].protected and locked:
             raise EvidenceError(
@@ -202,6 +205,11 @@ def listed(formula: str) -> tuple[str, ...]:
     if not (formula.startswith('"') and formula.endswith('"')):
         return ()
     return tuple(one.strip() for one in formula[1:-1].replace('""', '"').split(","))
+
+
+def _number(told: str) -> int:
+    """Return a number as workbooks write them; 0, the one that is meant where none is written, for anything else."""
+    return int(told) if told.isascii() and told.isdigit() else 0
 
 
 def _short(told: str) -> str:
