@@ -1,6 +1,7 @@
 """A small reporting workbook of our own, with all that a template must not lose, and the map of it."""
 
 import io
+import re
 import zipfile
 from collections.abc import Callable, Mapping
 
@@ -98,7 +99,29 @@ def template(change: Callable[[Book], None] = lambda book: None) -> bytes:
     change(book)
     written = io.BytesIO()
     book.save(written)
-    return repacked(written.getvalue(), {"xl/worksheets/sheet1.xml": _outer})
+    return _shared(repacked(written.getvalue(), {"xl/worksheets/sheet1.xml": _outer}))
+
+
+def _shared(content: bytes) -> bytes:
+    """Return a workbook whose texts of the second sheet are shared ones, as Excel keeps them; a reading aid in each."""
+    held: list[bytes] = []
+
+    def number(found: re.Match[bytes]) -> bytes:
+        held.append(found[2])
+        return found[1] + b't="s"><v>%d</v></c>' % (len(held) - 1)
+
+    def sheet(xml: bytes) -> bytes:
+        return re.sub(rb'(<c [^>]*)t="inlineStr"><is><t[^>]*>([^<]*)</t></is></c>', number, xml)
+
+    made = repacked(content, {"xl/worksheets/sheet2.xml": sheet})
+    texts = b"".join(b'<si><t>%b</t><rPh sb="0" eb="1"><t>aid</t></rPh></si>' % text for text in held)
+    strings = b'<sst xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main">' + texts + b"</sst>"
+    kind = (
+        b'<Override PartName="/xl/sharedStrings.xml" ContentType="application/vnd.openxmlformats-officedocument.'
+        b'spreadsheetml.sharedStrings+xml"/></Types>'
+    )
+    types = {"[Content_Types].xml": lambda xml: xml.replace(b"</Types>", kind)}
+    return repacked(made, types, {"xl/sharedStrings.xml": strings})
 
 
 def _list(sheet: object, cells: str, choices: tuple[str, ...]) -> None:

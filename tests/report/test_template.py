@@ -231,6 +231,11 @@ REFUSED = {
     "with a document type": (_edited(SHEET, b"<worksheet", b"<!DOCTYPE x><worksheet"), "is damaged"),
     "broken sheet": (_edited(SHEET, b"</sheetData>", b""), "is damaged: xl/worksheets/sheet2.xml"),
     "without rows": (_edited(SHEET, b"sheetData", b"otherData"), "it holds no rows"),
+    "a text that is not there": (
+        _edited(SHEET, b"<v>", b"<v>99"),
+        "sheet List, A2: is another version: it asks nothing",
+    ),
+    "a style that is no number": (_edited(SHEET, b' s="', ' s="²'.encode()), "sheet List, B2: is locked"),
     "no sheet": (templates_made.template(lambda made: made.remove(made["List"])), "has no sheet List"),
 }
 

@@ -93,15 +93,17 @@ def _read(name: str, parts: dict[str, bytes], entries: list[zipfile.ZipInfo]) ->
     made = Template(name, parts, entries, part_of, {}, [], [])
     if "xl/sharedStrings.xml" in parts:
         told = _xml(name, parts, "xl/sharedStrings.xml")
-        # Readings of Asian characters (rPh) stand beside the text and are no part of it.
-        made.shared = [
-            "".join(text.text or "" for text in one.iter(f"{{{MAIN}}}t"))
-            for one in told.iter(f"{{{MAIN}}}si")
-        ]
+        made.shared = [_text(one) for one in told.iter(f"{{{MAIN}}}si")]
     if "xl/styles.xml" in parts:
         formats = _xml(name, parts, "xl/styles.xml").find(f"{{{MAIN}}}cellXfs")
         made.locked = [_is_locked(one) for one in (() if formats is None else formats)]
     return made
+
+
+def _text(shared: Element) -> str:
+    """Return a shared text, whole or in runs; a reading aid (rPh), which may stand beside it, is no part of it."""
+    runs = (*shared.findall(f"{{{MAIN}}}t"), *shared.findall(f"{{{MAIN}}}r/{{{MAIN}}}t"))
+    return "".join(run.text or "" for run in runs)
 
 
 def _is_locked(style: Element) -> bool:
