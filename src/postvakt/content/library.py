@@ -15,8 +15,8 @@ from postvakt.content.encoded import ENDING, decode
 from postvakt.errors import ContentError
 from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Directive
-from postvakt.model.hunt import Hunt
 from postvakt.model.form import Workbook
+from postvakt.model.hunt import Hunt
 
 T = TypeVar("T")
 YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
