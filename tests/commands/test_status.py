@@ -150,3 +150,13 @@ def test_a_directive_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         ("met", None),
     ]
     assert "2021-03-12 12:00 +0545 (UTC+5:45)" in status.status([case], at=AT, form="text").decode()
+
+
+def test_what_is_owed_within_the_hour_runs_from_when_the_case_found_it(tmp_path: Path) -> None:
+    attacked = tmp_path / "case"
+    cases.triaged(attacked, cases.hand_in("attacked", tmp_path / "evidence", "hand-in", days=3))
+    early, late = (
+        row(board(attacked, at=at), "4") for at in ("2021-03-12T08:59:00Z", "2021-03-12T09:01:00Z")
+    )
+    assert (early["standing"], early["seconds"]) == ("running", 60)
+    assert (late["standing"], late["seconds"]) == ("late", -60)

@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 
 from postvakt import content
+from postvakt.model.build import ExposureRow
 from postvakt.model.directive import Directive
 from postvakt.model.fact import Fact
+from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import AnswerRow, CoverageRow, FindingRow, QuestionRow, VerdictRow
 from postvakt.reason import answers
 from tests.reason import values
@@ -47,6 +49,8 @@ def looked(
     findings: tuple[FindingRow, ...] = (),
     roles: tuple[str, ...] = ("exchange",),
     questions: tuple[QuestionRow, ...] = (),
+    exposure: tuple[ExposureRow, ...] = (),
+    mitigations: tuple[MitigationRow, ...] = (),
 ) -> answers.Looked:
     coverage: tuple[CoverageRow, ...] = tuple(values.covered(name) for name in read)
     return answers.Looked(
@@ -57,6 +61,8 @@ def looked(
         findings=findings,
         coverage=coverage,
         content="0123456789abcdef",
+        exposure=exposure,
+        mitigations=mitigations,
     )
 
 
@@ -259,3 +265,60 @@ def test_ed_25_02_asks_more_of_who_is_in_hybrid(said: str | None, state: str) ->
     assert row.state == state
     asked_first = bool(row.lacks) and row.lacks[0].startswith("Is the organisation of this server in hybrid")
     assert asked_first == (said is None)
+
+
+def flaw(name: str, state: Any, **more: Any) -> ExposureRow:
+    return ExposureRow(flaw=name, title=name, cves=(), state=state, told=(f"{name} is {state}.",), **more)
+
+
+def scan(name: str, state: Any = "ran") -> MitigationRow:
+    return MitigationRow(id=name, title=name, state=state, told="finished", basis="Started On a day")
+
+
+@pytest.mark.parametrize(
+    ("state", "answer"), [("fixed", "met"), ("vulnerable", "unmet"), ("unknown", "unknown")]
+)
+def test_the_build_says_whether_the_update_is_in(state: Any, answer: str) -> None:
+    row = of_server(looked(CLEAR, exposure=(flaw("april-2021", state),)))["s2.1"]
+    assert row.state == answer
+    assert f"april-2021 is {state}." in row.basis
+    # The update of March is another one, and says nothing of April's.
+    assert of_server(looked(CLEAR, exposure=(flaw("proxylogon", state),)))["s2.1"].state == "unknown"
+
+
+def test_an_update_after_the_deadline_is_told_as_late() -> None:
+    late = flaw("april-2021", "fixed", patched_after=datetime(2021, 4, 17, tzinfo=UTC))
+    assert "after the deadline" in of_server(looked(CLEAR, exposure=(late,)))["s2.1"].basis
+    early = flaw("april-2021", "fixed", patched_after=datetime(2021, 4, 14, tzinfo=UTC))
+    assert "after the deadline" not in of_server(looked(CLEAR, exposure=(early,)))["s2.1"].basis
+
+
+@pytest.mark.parametrize(
+    ("scans", "state"),
+    [
+        ((), "unknown"),
+        ((scan("msert-quick"),), "unmet"),
+        ((scan("msert-full", "unfinished"),), "unmet"),
+        ((scan("msert-full"),), "unknown"),
+    ],
+)
+def test_a_full_scan_shows_itself_and_a_person_says_that_it_was_reported(
+    scans: tuple[MitigationRow, ...], state: str
+) -> None:
+    row = of_server(looked(CLEAR, read=("msert",), mitigations=scans))["s1.triage.1"]
+    assert row.state == state
+    assert row.lacks
+
+
+def test_the_first_scan_and_four_weekly_ones_are_counted() -> None:
+    four = of_server(looked(CLEAR, mitigations=(scan("msert-full"),) * 4))["s1.triage.1.weekly"]
+    five = of_server(looked(CLEAR, mitigations=(scan("msert-full"),) * 5))["s1.triage.1.weekly"]
+    assert (four.state, five.state) == ("unmet", "unknown")
+    assert "4 of 5" in four.basis
+
+
+def test_an_incident_is_owed_within_the_hour_of_its_first_finding() -> None:
+    found = values.finding("file-written", level="critical")
+    row = of_server(looked(FOUND, findings=(found,)))["4"]
+    assert row.within_hours == 1
+    assert found.title in row.basis

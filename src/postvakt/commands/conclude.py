@@ -72,9 +72,10 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         specs=artifacts.TABLES,
         acknowledged=acknowledgements(case),
         said=facts_file.said(case, directive, [host.name for host in concluded]),
-        seen=second_look.look(case, found, results, rules, owners),
+        seen=second_look.look(case, found, results, rules, owners, members),
         builds=prepared.content.builds,
         flaws=prepared.content.flaws,
+        mitigations=prepared.content.mitigations,
         baselines=second_look.held_against(case, (i.evidence.id for i in intakes), concluded, owners),
     )
     made = reasoning.assemble(facts)

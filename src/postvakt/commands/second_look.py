@@ -2,15 +2,18 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 
 from postvakt import artifacts
 from postvakt.commands import work
 from postvakt.model.baseline import BaselineRow
 from postvakt.model.conclusion import HostConclusion
+from postvakt.model.evidence import Member
 from postvakt.model.rule import Rule
 from postvakt.model.story import Trace
 from postvakt.model.task import ParseResult, PartRef
@@ -18,6 +21,7 @@ from postvakt.reason import actors, joining
 from postvakt.reason import baseline as reasoning
 from postvakt.reason.report import Owners
 from postvakt.reason.story import Seen
+from postvakt.tables import settings
 from postvakt.tables.baseline import Baselines, product_files
 from postvakt.tables.case import Case
 from postvakt.tables.measures import Measures, Piece
@@ -25,9 +29,15 @@ from postvakt.tables.traces import traces
 
 
 def look(
-    case: Case, found: pa.Table, results: Iterable[ParseResult], rules: Mapping[str, Rule], owners: Owners
+    case: Case,
+    found: pa.Table,
+    results: Iterable[ParseResult],
+    rules: Mapping[str, Rule],
+    owners: Owners,
+    members: Iterable[Member],
 ) -> dict[str, Seen]:
     """Return what each host's tables tell beyond its findings."""
+    written = {(m.evidence, m.path): m.modified for m in members if m.modified}
     staged = frozenset(rule.id for rule in rules.values() if rule.stage)
     of_host: dict[str, list[Trace]] = defaultdict(list)
     for trace in traces(case, found, staged, artifacts.TABLES, joining.trace_of):
@@ -40,7 +50,7 @@ def look(
                 parts[name][part.table].append(piece)
     with Measures(case) as measures:
         return {
-            name: _seen(measures, of_host.get(name, ()), parts.get(name, {}))
+            name: _seen(written, measures, of_host.get(name, ()), parts.get(name, {}))
             for name in sorted({*of_host, *parts})
         }
 
@@ -55,10 +65,19 @@ def _pieces(part: PartRef, owners: Owners) -> Iterator[tuple[str, Piece]]:
         yield name, Piece(part.path, part.evidence, tuple(sources), len(sources) == len(part.sources))
 
 
-def _seen(measures: Measures, told: Sequence[Trace], parts: Mapping[str, Sequence[Piece]]) -> Seen:
+def _seen(
+    written: Mapping[tuple[str, str], datetime],
+    measures: Measures,
+    told: Sequence[Trace],
+    parts: Mapping[str, Sequence[Piece]],
+) -> Seen:
     web = parts.get("iis", ())
     return Seen(
         traces=tuple(told),
+        settings=tuple(
+            msgspec.structs.replace(one, changed=written.get((one.evidence, one.source)))
+            for one in settings.observed(measures, parts)
+        ),
         asking=measures.asked(web),
         own=measures.own(web),
         pages=measures.used(web, actors.asked_for(told)),

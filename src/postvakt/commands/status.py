@@ -7,6 +7,7 @@ from postvakt.commands import conclude, reports
 from postvakt.errors import UsageError
 from postvakt.reason import deadlines
 from postvakt.report import board
+from postvakt.tables.case import Case
 
 FORMS = {"text": board.text, "json": board.json}
 
@@ -17,4 +18,8 @@ def status(cases: Sequence[Path], *, at: str, form: str) -> bytes:
         raise UsageError(f"--format {form}: choose one of {', '.join(FORMS)}")
     when = conclude.instant(at, "--at")
     named = dict.fromkeys(cases)
-    return FORMS[form](deadlines.board(((str(root), reports.load(root)) for root in named), when))
+    made = (
+        (str(root), reports.load(root), conclude.instant(Case.open(root).about().created, "created"))
+        for root in named
+    )
+    return FORMS[form](deadlines.board(made, when))

@@ -20,6 +20,7 @@ from postvakt.errors import ContentError
 from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Condition, Directive, Question, Requirement, Version
 from postvakt.model.form import Workbook
+from postvakt.model.mitigation import Mitigation
 from postvakt.model.rule import LEVELS, Confidence, Stage
 
 T = TypeVar("T")
@@ -57,6 +58,9 @@ def check(root: Traversable | None = None) -> list[Problem]:
     workbooks, workbooks_told = _opened(
         library.files(place, "workbooks", ".yaml"), lambda f, p: library.converted(f, p, Workbook)
     )
+    mitigations, mitigations_told = _opened(
+        library.files(place, "mitigations", ".yaml"), lambda f, p: library.converted(f, p, Mitigation)
+    )
     numbers = {build.number for _, rows in builds for build in rows}
     names = {
         *(str(rule.get("id")) for _, rule in rules),
@@ -65,16 +69,19 @@ def check(root: Traversable | None = None) -> list[Problem]:
     }
     problems = [*told, *yara_told, *bundles_told, *directives_told, *chains_told, *builds_told, *flaws_told]
     problems += workbooks_told
+    problems += mitigations_told
     problems += _each(rules, lambda path, rule: _rule(rule, _folder(place, path)))
     problems += _each(yara, lambda path, text: _yara(text, _folder(place, path)))
     problems += _each(bundles, lambda _, text: stix.faults(text.text))
-    problems += _each(directives, lambda _, directive: _directive(directive))
+    problems += _each(directives, lambda _, directive: _directive(directive, {flaw.id for _, flaw in flaws}))
     problems += _each(chains, lambda _, chain: _chain(chain, names))
     problems += _each(builds, lambda _, rows: _builds(rows))
     problems += _each(flaws, lambda _, flaw: _flaw(flaw, numbers))
     problems += _each(
         workbooks, lambda _, book: forms.faults(book, {directive.id for _, directive in directives})
     )
+    flaw_ids = {flaw.id for _, flaw in flaws}
+    problems += _each(mitigations, lambda _, one: _mitigation(one, flaw_ids))
     problems += _shared_ids(rules)
     return sorted(problems)
 
@@ -239,7 +246,7 @@ def _deciding(folder: Traversable) -> Iterator[str]:
     )
 
 
-def _directive(directive: Directive) -> Iterator[str]:
+def _directive(directive: Directive, flaws: set[str]) -> Iterator[str]:
     # A facts file names requirements and conditions alike.
     kinds: tuple[tuple[str, Sequence[Question | Version | Condition | Requirement]], ...] = (
         ("questions", directive.questions),
@@ -263,11 +270,12 @@ def _directive(directive: Directive) -> Iterator[str]:
         return
     for requirement in directive.requirements:
         yield from (
-            f"requirements: {requirement.id}: {fault}" for fault in _requirement(requirement, directive)
+            f"requirements: {requirement.id}: {fault}"
+            for fault in _requirement(requirement, directive, flaws)
         )
 
 
-def _requirement(requirement: Requirement, directive: Directive) -> Iterator[str]:
+def _requirement(requirement: Requirement, directive: Directive, flaws: set[str]) -> Iterator[str]:
     """Yield what is wrong with one demand: a name that nothing bears, a deadline that cannot be meant."""
     yield from (f"{name} is no coverage" for name in _no_coverage(requirement.needs))
     named: tuple[tuple[str, Iterable[str], Iterable[str]], ...] = (
@@ -277,6 +285,13 @@ def _requirement(requirement: Requirement, directive: Directive) -> Iterator[str
     )
     for field, names, known_names in named:
         yield from (f"{field}: {name} is not in this directive" for name in sorted({*names} - {*known_names}))
+    shown = requirement.shown_by
+    if shown is not None:
+        yield from (f"shown_by: {name} is no flaw of ours" for name in shown.patched if name not in flaws)
+        if not (shown.patched or shown.ran):
+            yield "shown_by: nothing shows it"
+    if requirement.within_hours and not requirement.within_source:
+        yield "within_source: who says that it is owed within hours?"
     if "no-expertise" in requirement.branches and not directive.expertise:
         yield "branches: no-expertise needs the directive to name its condition in `expertise`"
     if requirement.of == "agency" and (requirement.needs or requirement.questions):
@@ -340,6 +355,17 @@ def _builds(rows: list[Build]) -> Iterator[str]:
             yield f"{after.number} does not follow {before.number}"
     if not rows:
         yield "holds no build"
+
+
+def _mitigation(one: Mitigation, flaws: set[str]) -> Iterator[str]:
+    if not one.shown_by:
+        yield "shown_by: nothing shows it"
+    for pattern in one.shown_by:
+        try:
+            re.compile(pattern)
+        except re.error as why:
+            yield f"shown_by: {pattern}: {why}"
+    yield from (f"flaws: {name} is no flaw of ours" for name in one.flaws if name not in flaws)
 
 
 def _flaw(flaw: Flaw, numbers: set[str]) -> Iterator[str]:

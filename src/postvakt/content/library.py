@@ -17,6 +17,7 @@ from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Directive
 from postvakt.model.form import Workbook
 from postvakt.model.hunt import Hunt
+from postvakt.model.mitigation import Mitigation
 
 T = TypeVar("T")
 YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
@@ -43,6 +44,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     chains: tuple[ChainSpec, ...]
     builds: tuple[Build, ...]
     flaws: tuple[Flaw, ...]
+    mitigations: tuple[Mitigation, ...] = ()
     hunts: tuple[Hunt, ...] = ()
 
 
@@ -80,6 +82,9 @@ def load(root: Traversable | None = None) -> Content:
             build for path, file in files(place, "builds", ".csv") for build in builds(text(file, path))
         ),
         flaws=tuple(converted(file, path, Flaw) for path, file in files(place, "flaws", ".yaml")),
+        mitigations=tuple(
+            converted(file, path, Mitigation) for path, file in files(place, "mitigations", ".yaml")
+        ),
         hunts=tuple(hunt(text(file, path)) for path, file in files(place, "hunts", ".sql")),
     )
 

@@ -76,6 +76,20 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     presumed: bool = True
 
 
+class ShownBy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What of a server's evidence shows a requirement done.
+
+    `patched` are flaws (ids in content/flaws) whose update must be in; `ran` is a scan or check (an id of a mitigation
+    row) that must have come to its end `times` times. `decides`: that is all that is asked; otherwise a person has to
+    say the rest, and evidence alone can only show that it was not done.
+    """
+
+    patched: tuple[str, ...] = ()
+    ran: str = ""
+    times: int = 1
+    decides: bool = False
+
+
 class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One demand of a directive.
 
@@ -83,7 +97,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     late at that instant, without it only after. `of`: each server, or the agency once. `version` is the text that
     demands it. `branches` are those on which it binds (none: on all), `only_if` the conditions that must hold.
     `needs` are coverage names that must have been read, and `questions` those that must be answerable, for it to
-    be met. `ask` is what only a person can say: evidence alone then never meets it.
+    be met. `ask` is what only a person can say: evidence alone then never meets it, unless `shown_by` decides.
+    `within_hours` of the first finding that demands it, as `within_source` has it.
     """
 
     id: str
@@ -100,6 +115,9 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     needs: tuple[str, ...] = ()
     questions: tuple[str, ...] = ()
     ask: str = ""
+    shown_by: ShownBy | None = None
+    within_hours: int = 0
+    within_source: str = ""
 
 
 class Directive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

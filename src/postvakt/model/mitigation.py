@@ -10,6 +10,44 @@ MitigationState = Literal["on", "partly", "off", "ran", "unfinished", "failed", 
 end, it did not, it failed. `unknown` with what would have told."""
 
 
+Kind = Literal["rewrite_inbound", "rewrite_outbound", "service", "app_pool", "emergency_service"]
+
+
+class Mitigation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mitigation as content: what of a server's settings shows it, all of `shown_by` together.
+
+    Each entry is a regular expression, whatever the case of letters: for a rewrite rule on its name and patterns, for
+    a service or a pool on its name, for the emergency service on the mitigation's id. `except_builds` are beginnings
+    of builds that have nothing of the kind.
+    """
+
+    id: str
+    title: str
+    kind: Kind
+    shown_by: tuple[str, ...]
+    flaws: tuple[str, ...]
+    source: str
+    except_builds: tuple[str, ...] = ()
+    note: str = ""
+
+
+class Observed(msgspec.Struct, frozen=True, kw_only=True):
+    """One setting or act as a table holds it. `changed` is when the file it stands in was last written."""
+
+    table: str
+    kind: str
+    name: str
+    value: str = ""
+    enabled: bool | None = None
+    within: str = ""
+    run: int | None = None
+    time: datetime | None = None
+    changed: datetime | None = None
+    evidence: str = ""
+    source: str = ""
+    locator: int | None = None
+
+
 class MitigationRow(msgspec.Struct, frozen=True, kw_only=True):
     """One mitigation or scan on one host. `first` is when it is known to have begun and `last` when it was seen last
     (of a scan: start and end); None where nothing dates it. `flaws` are ids of content/flaws that it is against."""

@@ -168,7 +168,7 @@ class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
     """The answer to one requirement. `lacks` says what stands between it and `met`.
 
     `due` is the deadline where the text names one, `at_once` where it says "immediately", which runs from
-    `demanded`; with `before` the deadline itself is too late.
+    `demanded`; with `before` the deadline itself is too late. `within_hours` run from when the case found it.
     """
 
     requirement: str
@@ -181,6 +181,7 @@ class AnswerRow(msgspec.Struct, frozen=True, kw_only=True):
     due: datetime | None = None
     before: bool = False
     at_once: bool = False
+    within_hours: int = 0
     lacks: tuple[str, ...] = ()
     said: tuple[Said, ...] = ()
 

@@ -3,14 +3,16 @@ from what people said. A requirement is met only where something was read, or so
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
+from postvakt.model.build import ExposureRow
 from postvakt.model.clock import iso
-from postvakt.model.directive import Branch, Condition, Directive, Requirement
+from postvakt.model.directive import Branch, Condition, Directive, Requirement, ShownBy
 from postvakt.model.fact import ALL, Fact
+from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import (
     AnswerRow,
     AnswerState,
@@ -36,6 +38,8 @@ class Looked(msgspec.Struct, frozen=True, kw_only=True):
     findings: tuple[FindingRow, ...]
     coverage: tuple[CoverageRow, ...]
     content: str = ""
+    exposure: tuple[ExposureRow, ...] = ()
+    mitigations: tuple[MitigationRow, ...] = ()
 
 
 class Path(msgspec.Struct, frozen=True):
@@ -149,6 +153,7 @@ def _answer(
 ) -> AnswerRow:
     said = words.of(requirement.id, looked.host)
     row = _shown(_blank(directive, requirement), requirement, looked)
+    row = _proved(row, requirement, looked)
     row = _bound(row, requirement, looked, path)
     row = _conditioned(row, directive, requirement, looked.host, words)
     return _told(row, said) if said else row
@@ -167,6 +172,7 @@ def _blank(directive: Directive, requirement: Requirement) -> AnswerRow:
         due=due(requirement),
         before=requirement.before,
         at_once=requirement.due == "immediately",
+        within_hours=requirement.within_hours,
         lacks=(requirement.ask,) if requirement.ask else (),
     )
 
@@ -194,6 +200,54 @@ def _shown(row: AnswerRow, requirement: Requirement, looked: Looked) -> AnswerRo
     return _with(row, state, "; ".join(told), tuple(lacks))
 
 
+def _proved(row: AnswerRow, requirement: Requirement, looked: Looked) -> AnswerRow:
+    """Answer from what was done to the server: updates that it runs, scans that came to their end."""
+    shown = requirement.shown_by
+    if shown is None:
+        return row
+    states, told = zip(*(*_patched(shown, looked, row), *_ran(shown, looked)), strict=True)
+    proved: AnswerState = "unmet" if "unmet" in states else "unknown" if "unknown" in states else "met"
+    basis = "; ".join(told)
+    if proved == "met" and not shown.decides:
+        return _with(row, "unknown", f"{basis}; {row.basis}", row.lacks)
+    lacks = (
+        () if proved == "met" else (*row.lacks, *(t for t, s in zip(told, states, strict=True) if s != "met"))
+    )
+    return _with(row, proved, f"{basis}; {row.basis}" if proved == "unknown" else basis, lacks)
+
+
+def _patched(shown: ShownBy, looked: Looked, row: AnswerRow) -> Iterator[tuple[AnswerState, str]]:
+    rows = {one.flaw: one for one in looked.exposure}
+    for flaw in shown.patched:
+        one = rows.get(flaw)
+        if one is None:
+            yield (
+                "unknown",
+                f"whether the update against {flaw} is in cannot be told: no build of its time was read",
+            )
+            continue
+        told = f"{one.title}: {one.told[0] if one.told else one.state}"
+        if one.patched_after and row.due and one.patched_after > row.due:
+            told += " That is after the deadline."
+        done = one.state in ("fixed", "not-affected", "needs-setting")
+        yield "met" if done else "unmet" if one.state == "vulnerable" else "unknown", told
+
+
+def _ran(shown: ShownBy, looked: Looked) -> Iterator[tuple[AnswerState, str]]:
+    if not shown.ran:
+        return
+    kind = shown.ran.partition("-")[0]
+    mine = [one for one in looked.mitigations if one.id.partition("-")[0] == kind]
+    done = [one for one in mine if one.id == shown.ran and one.state == "ran"]
+    if len(done) >= shown.times:
+        yield "met", "; ".join(f"{one.title}: {one.told} ({one.basis})" for one in done[-3:])
+    elif mine:
+        others = "; ".join(f"{one.title}: {one.told}" for one in mine[-3:])
+        yield "unmet", f"{len(done)} of {shown.times} are shown to have come to their end: {others}"
+    else:
+        yield "unknown", "nothing that was read tells of such a run"
+
+
 def _answered(row: QuestionRow) -> str:
     if row.answer == "no-since":
         return f"No, from {iso(row.since)} on."
@@ -209,7 +263,8 @@ def _bound(row: AnswerRow, requirement: Requirement, looked: Looked, path: Path)
     if not wanted:
         return row
     if wanted & path.branches:
-        return _with(row, row.state, f"{path.why}, so this binds; {row.basis}", row.lacks)
+        why = f"{path.why}, so this binds{_first_finding(requirement, looked)}"
+        return _with(row, row.state, f"{why}; {row.basis}", row.lacks)
     if path.open_:
         lack = f"whether this binds is not decided: {path.why}"
         return _with(row, "unknown", lack, (lack,))
@@ -217,6 +272,24 @@ def _bound(row: AnswerRow, requirement: Requirement, looked: Looked, path: Path)
         lack = "a person judges whether what was seen is an indication of compromise"
         return _with(row, "unknown", f"{path.why}; {lack}", (lack, *row.lacks))
     return _with(row, "not-applicable", f"{path.why}; this is asked where it is {_either(requirement)}")
+
+
+def _first_finding(requirement: Requirement, looked: Looked) -> str:
+    """Name the finding from which the hours of a requirement run."""
+    if not requirement.within_hours:
+        return ""
+    first = min(
+        (row for row in looked.findings if _anomalous(row)),
+        key=lambda r: (str(r.first or "9"), r.id),
+        default=None,
+    )
+    if first is None:
+        return ""
+    hours = "hour" if requirement.within_hours == 1 else "hours"
+    return (
+        f", within {requirement.within_hours} {hours} of when it was found ({requirement.within_source}); the first "
+        f"finding that demands it: {first.title} [{first.id}]"
+    )
 
 
 def _either(requirement: Requirement) -> str:

@@ -1,7 +1,9 @@
 """What is late, what is still in time and what is owed at once, at a given time."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 
 from postvakt.model.board import BOARD, ORDER, Board, BoardRow, Standing
 from postvakt.model.report import AnswerRow, Report
@@ -9,9 +11,11 @@ from postvakt.model.report import AnswerRow, Report
 CLOSED = ("met", "not-applicable")
 
 
-def board(reports: Iterable[tuple[str, Report]], at: datetime) -> Board:
-    """Return where every answer of some cases, each with its name, stands at a time."""
-    rows = sorted((row for name, made in reports for row in _rows(name, made, at)), key=_urgency)
+def board(reports: Iterable[tuple[str, Report, datetime | None]], at: datetime) -> Board:
+    """Return where every answer of some cases, each with its name and when it was made, stands at a time."""
+    rows = sorted(
+        (row for name, made, found in reports for row in _rows(name, made, found, at)), key=_urgency
+    )
     return Board(schema=BOARD, at=at.astimezone(UTC), rows=tuple(rows))
 
 
@@ -44,14 +48,22 @@ def _seconds(until: datetime, now: datetime) -> int:
     return round((until - now).total_seconds())
 
 
-def _rows(name: str, made: Report, at: datetime) -> Iterator[BoardRow]:
+def _clocked(answer: AnswerRow, found: datetime | None) -> AnswerRow:
+    """Give an answer that is owed within hours its deadline: they run from when the case found what demands it."""
+    if not answer.within_hours or found is None or answer.due is not None:
+        return answer
+    return msgspec.structs.replace(answer, due=_utc(found + timedelta(hours=answer.within_hours)))
+
+
+def _rows(name: str, made: Report, found: datetime | None, at: datetime) -> Iterator[BoardRow]:
     of_hosts: Sequence[tuple[str, AnswerRow]] = [
         (host.host, answer) for host in made.hosts for answer in host.answers if answer.of == "server"
     ]
     # A host tells the agency's answers too, so any host has the directive's whole order.
     ordered = next((host.answers for host in made.hosts), made.answers)
     places = {answer.requirement: place for place, answer in enumerate(ordered)}
-    for host, answer in [*(("", answer) for answer in made.answers), *of_hosts]:
+    for host, told in [*(("", answer) for answer in made.answers), *of_hosts]:
+        answer = _clocked(told, found)
         stands, seconds = standing(answer, at)
         yield BoardRow(
             case=name,

@@ -14,6 +14,7 @@ from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
 from postvakt.model.evidence import Evidence
 from postvakt.model.fact import Fact
 from postvakt.model.gap import Gap
+from postvakt.model.mitigation import Mitigation
 from postvakt.model.report import (
     SCHEMA,
     Acknowledgement,
@@ -29,7 +30,17 @@ from postvakt.model.report import (
 from postvakt.model.rule import NotAsked, Rule
 from postvakt.model.table import TableSpec
 from postvakt.model.task import Span
-from postvakt.reason import answers, baseline, builds, chains, coverage, findings, updating, verdict
+from postvakt.reason import (
+    answers,
+    baseline,
+    builds,
+    chains,
+    coverage,
+    findings,
+    mitigations,
+    updating,
+    verdict,
+)
 from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.shared import shared
 from postvakt.reason.story import Seen, reached_by_intruders, story
@@ -61,6 +72,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     baselines: Mapping[str, BaselineRow] = {}
     builds: Sequence[Build] = ()
     flaws: Sequence[Flaw] = ()
+    mitigations: Sequence[Mitigation] = ()
     said: Sequence[Fact] = ()
 
 
@@ -168,7 +180,12 @@ def _host(
         coverage=read,
         gaps=_gap_rows(every, host),
         builds=host.builds,
-        mitigations=(),
+        mitigations=mitigations.rows(
+            facts.mitigations if exposure else (),
+            facts.seen.get(host.name, Seen()).settings,
+            exposure,
+            [row.build for row in host.builds],
+        ),
         answers=(),
         baseline=held,
         story=told,
@@ -205,6 +222,8 @@ def _looked(row: HostRow, content: str) -> answers.Looked:
         findings=row.findings,
         coverage=row.coverage,
         content=content,
+        exposure=row.exposure,
+        mitigations=row.mitigations,
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.directive import ChainSpec, Step
+from postvakt.model.mitigation import Observed
 from postvakt.model.report import CoverageRow, FindingRow
 from postvakt.model.rule import Stage
 from postvakt.model.story import (
@@ -72,6 +73,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """What was measured of one host for its story. `own` are addresses under which it answers."""
 
     traces: Sequence[Trace] = ()
+    settings: Sequence[Observed] = ()
     asking: Sequence[Asking] = ()
     own: frozenset[str] = frozenset()
     pages: Sequence[PageRow] = ()

@@ -89,7 +89,7 @@ class Measures:
 
     def asked(self, parts: Sequence[Piece]) -> tuple[Asking, ...]:
         """Return who asked how much in these parts of `iis`, the busiest first."""
-        rows = self._rows(ASKED, parts, most=MOST_ADDRESSES)
+        rows = self.rows(ASKED, parts, most=MOST_ADDRESSES)
         names = ("address", "requests", "agents", "users", "probes", "forwarded")
         return tuple(
             Asking(**dict(zip(names, counts, strict=True)), first=_instant(first), last=_instant(last))
@@ -98,21 +98,22 @@ class Measures:
 
     def own(self, parts: Sequence[Piece]) -> frozenset[str]:
         """Return the addresses under which the server answered in these parts of `iis`."""
-        return frozenset(row[0] for row in self._rows(OWN, parts))
+        return frozenset(row[0] for row in self.rows(OWN, parts))
 
     def used(self, parts: Sequence[Piece], pages: Iterable[str]) -> tuple[PageRow, ...]:
         """Return what was asked of these pages (paths of URLs in lower case) in these parts of `iis`."""
         wanted = sorted(set(pages))
         if not wanted:
             return ()
-        return tuple(_used(row) for row in self._rows(USED, parts, pages=wanted, most=MOST_PAGES))
+        return tuple(_used(row) for row in self.rows(USED, parts, pages=wanted, most=MOST_PAGES))
 
     def moved(self, parts: Sequence[Piece]) -> tuple[Moved, ...]:
         """Return when the clock was set by more than a minute, as these parts of `event` tell."""
-        found = (_moved(time, pairs) for time, pairs in self._rows(CLOCK, parts))
+        found = (_moved(time, pairs) for time, pairs in self.rows(CLOCK, parts))
         return tuple(one for one in found if one is not None and abs(one.after - one.before) >= MOVED)
 
-    def _rows(self, sql: str, parts: Sequence[Piece], **more: Any) -> list[tuple[Any, ...]]:
+    def rows(self, sql: str, parts: Sequence[Piece], **more: Any) -> list[tuple[Any, ...]]:
+        """Ask a host's pieces of parts; `{mine}` in the SQL stands for what holds of its own rows."""
         if not parts:
             return []
         paths = [str(self._case.path(part.path)) for part in sorted(parts)]

@@ -1,0 +1,265 @@
+"""What was done against flaws besides the update, and which scans were made, each from what was read of it.
+
+What was not read is unknown, never off: a setting is off only where the place was read in which it would stand.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from postvakt.model.build import ExposureRow
+from postvakt.model.mitigation import Mitigation, MitigationRow, MitigationState, Observed
+
+SITE = re.compile(r"wwwroot[/\\]web\.config$", re.IGNORECASE)
+"""Where the rewrite rules of the Default Web Site stand; the file is there only where somebody set something."""
+
+SUCCESSES = ("1005", "1006")
+DONE = re.compile(r"\b(applied|added|success\w*)\b", re.IGNORECASE)
+UNDONE = re.compile(r"\b(removed|reverted|rolled back|blocked)\b", re.IGNORECASE)
+FAILED = re.compile(r"\b(fail\w*|error|unable|cannot)\b", re.IGNORECASE)
+
+OPEN = ("vulnerable", "needs-setting", "unknown")
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """How a mitigation stands, by what was read."""
+
+    state: MitigationState
+    told: str
+    at: Observed | None = None
+    first: datetime | None = None
+    last: datetime | None = None
+
+
+def rows(
+    known: Iterable[Mitigation],
+    seen: Sequence[Observed],
+    exposure: Sequence[ExposureRow],
+    builds: Sequence[str],
+) -> tuple[MitigationRow, ...]:
+    """Return a host's mitigations and scans. One that is off or unknown stands only where a flaw of it is open."""
+    open_to = {row.flaw for row in exposure if row.state in OPEN}
+    made = []
+    for one in known:
+        if builds and all(build.startswith(one.except_builds) for build in builds) and one.except_builds:
+            continue
+        shown = SHOWING[one.kind](one, [row for row in seen if row.table in TABLES[one.kind]])
+        if shown.state in ("off", "unknown") and not open_to & set(one.flaws):
+            continue
+        made.append(_row(one, shown))
+    return (*made, *_scans(seen), *_checks(seen))
+
+
+def _row(one: Mitigation, shown: Shown) -> MitigationRow:
+    at = shown.at
+    note = f". {one.note}" if one.note and shown.state in ("on", "partly") else ""
+    return MitigationRow(
+        id=one.id,
+        title=one.title,
+        state=shown.state,
+        told=shown.told + note,
+        basis=one.source,
+        flaws=one.flaws,
+        first=shown.first,
+        last=shown.last,
+        evidence=at.evidence if at else "",
+        source=at.source if at else "",
+        locator=at.locator if at else None,
+    )
+
+
+def _rewrite(one: Mitigation, seen: Sequence[Observed]) -> Shown:
+    rules = [row for row in seen if row.kind == one.kind]
+    files = sorted({row.source for row in seen})
+    held = [_matching(pattern, rules) for pattern in one.shown_by]
+    standing = [[row for row in found if _in_force(row, rules)] for found in held]
+    first = next((found[0] for found in (*standing, *held) if found), None)
+    if all(standing):
+        module = any(row.kind == "global_module" and "rewrite" in row.name.lower() for row in seen)
+        servers = [row for row in seen if row.kind == "global_module"]
+        told = f"{len(one.shown_by)} of {len(one.shown_by)} rules stand in {first.source if first else ''}"
+        if servers and not module:
+            return Shown(
+                state="partly", told=f"{told}, but the module URL Rewrite is not among those loaded", at=first
+            )
+        return Shown(state="on", told=f"{told}{_written(first)}", at=first, first=_changed(first))
+    if any(standing):
+        count = sum(map(bool, standing))
+        told = f"{count} of {len(one.shown_by)} rules stand in {first.source if first else ''}"
+        return Shown(state="partly", told=told, at=first, first=_changed(first))
+    if any(held):
+        return Shown(state="off", told=f"the rules are there and switched off{_written(first)}", at=first)
+    if any(SITE.search(name) for name in files):
+        told = f"no such rule in {len(files)} configuration files, the site's own among them"
+        return Shown(state="off", told=told)
+    told = (
+        "the web.config of the Default Web Site was not read; it is there only where somebody set something"
+    )
+    return Shown(state="unknown", told=told)
+
+
+def _matching(pattern: str, rules: Iterable[Observed]) -> list[Observed]:
+    """Return the rules whose name, or a pattern in them, is like that; each by its own element."""
+    wanted = re.compile(pattern, re.IGNORECASE)
+    return [row for row in rules if wanted.search(row.name) or wanted.search(row.value)]
+
+
+def _in_force(row: Observed, rules: Iterable[Observed]) -> bool:
+    """Tell whether a rule, or the rule that a condition belongs to, is not switched off."""
+    name = row.within or row.name
+    own = [each for each in rules if each.source == row.source and each.name == name and not each.within]
+    return all(each.enabled is not False for each in (row, *own))
+
+
+def _changed(row: Observed | None) -> datetime | None:
+    return row.changed if row else None
+
+
+def _written(row: Observed | None) -> str:
+    if row is None or row.changed is None:
+        return ""
+    return (
+        f"; that file was last written at {row.changed:%Y-%m-%d %H:%MZ}, so it is so since then at the latest"
+    )
+
+
+def _service(one: Mitigation, seen: Sequence[Observed]) -> Shown:
+    names = one.shown_by
+    services = [
+        row for row in seen if row.kind == "service" and row.name.casefold() in map(str.casefold, names)
+    ]
+    if not services:
+        if any(row.kind == "service" for row in seen):
+            return Shown(
+                state="off", told="no such service among those of the SYSTEM hive: it is not installed"
+            )
+        return Shown(state="unknown", told="no SYSTEM hive was read")
+    disabled = [row for row in services if row.value == "disabled"]
+    listed = ", ".join(f"{row.name} {row.value}" for row in services)
+    changes = [
+        row for row in seen
+        if row.kind == "start_type" and any(name.casefold() in row.value.casefold() for name in names)
+    ]  # fmt: skip
+    first = min((row.time for row in disabled if row.time), default=None)
+    if changes:
+        first = changes[-1].time
+        listed += f"; its start was last changed at {first:%Y-%m-%d %H:%MZ} (System 7040)" if first else ""
+    if not disabled:
+        return Shown(state="off", told=listed, at=services[0])
+    state: MitigationState = "on" if len(disabled) == len(services) else "partly"
+    return Shown(state=state, told=listed, at=disabled[0], first=first)
+
+
+def _pool(one: Mitigation, seen: Sequence[Observed]) -> Shown:
+    pools = [row for row in seen if row.kind == "app_pool" and not row.within]
+    mine = [row for row in pools if row.name.casefold() in map(str.casefold, one.shown_by)]
+    if not mine:
+        return Shown(
+            state="unknown",
+            told="no applicationHost.config that names these pools was read",
+        )
+    stopped = [row for row in mine if row.enabled is False]
+    listed = ", ".join(f"{row.name} {'is not started' if row in stopped else 'starts'}" for row in mine)
+    if not stopped:
+        return Shown(state="off", told=listed, at=mine[0])
+    state: MitigationState = "on" if len(stopped) == len(one.shown_by) else "partly"
+    return Shown(state=state, told=listed + _written(stopped[0]), at=stopped[0], first=_changed(stopped[0]))
+
+
+def _emergency(one: Mitigation, seen: Sequence[Observed]) -> Shown:
+    wanted = re.compile(one.shown_by[0], re.IGNORECASE)
+    told = [row for row in seen if row.kind == "emergency" and wanted.search(row.value)]
+    if not told:
+        if any(row.kind == "emergency" for row in seen):
+            return Shown(state="off", told="the emergency mitigation service wrote of others and not of this")
+        return Shown(state="unknown", told="nothing that the emergency mitigation service wrote was read")
+    dated = sorted((row for row in told if row.time), key=lambda row: str(row.time)) or told
+    last = dated[-1]
+    good = [row for row in dated if _succeeded(row)]
+    times = {"first": good[0].time if good else None, "last": last.time}
+    if UNDONE.search(last.value):
+        return Shown(state="off", told=f"taken back: {_short(last)}", at=last, **times)
+    if not _succeeded(last):
+        state: MitigationState = "partly" if good else "failed"
+        return Shown(state=state, told=f"the last attempt failed: {_short(last)}", at=last, **times)
+    return Shown(state="on", told=f"applied: {_short(last)}", at=last, **times)
+
+
+def _succeeded(row: Observed) -> bool:
+    if row.table == "event":
+        return row.name in SUCCESSES
+    return row.name.casefold() != "error" and not FAILED.search(row.value) and bool(DONE.search(row.value))
+
+
+def _short(row: Observed) -> str:
+    return " ".join(row.value.split())[:160]
+
+
+def _scans(seen: Iterable[Observed]) -> Iterator[MitigationRow]:
+    """Yield each run of Microsoft's Safety Scanner; its log tells the server's local time without a zone."""
+    runs: dict[tuple[str, str, int], list[Observed]] = defaultdict(list)
+    for row in seen:
+        if row.table == "msert" and row.run is not None:
+            runs[row.evidence, row.source, row.run].append(row)
+    for (evidence, source, _), lines in sorted(runs.items()):
+        named = {row.kind: row for row in lines}
+        mode = next((row.name for row in lines if row.kind == "results" and row.name), "")
+        mode = mode or next((row.name for row in lines if row.kind == "mode"), "")
+        kind = "full" if "full" in mode.casefold() else "quick" if "quick" in mode.casefold() else "other"
+        found = len([row for row in lines if row.kind == "finding"])
+        finished = "finished" in named
+        told = [f"{kind} scan", "finished" if finished else "no sign that it finished"]
+        told += [f"return code {named['code'].within}"] if "code" in named else []
+        told += [f"signatures {named['signatures'].name}"] if "signatures" in named else []
+        told += [f"{found} found" if found else "nothing found"] if finished else []
+        started = named.get("started")
+        begun = f"Started On {started.name}, the server's own time" if started else "its start is not told"
+        yield MitigationRow(
+            id=f"msert-{kind}",
+            title=f"Microsoft Safety Scanner, {kind} scan",
+            state="ran" if finished else "unfinished",
+            told=", ".join(told),
+            basis=begun,
+            evidence=evidence,
+            source=source,
+            locator=lines[0].locator,
+        )
+
+
+def _checks(seen: Iterable[Observed]) -> Iterator[MitigationRow]:
+    """Yield the run of Test-ProxyLogon as far as its lists tell: those of hits are there only where it had some."""
+    lists = [row for row in seen if row.table == "test_proxylogon"]
+    if not lists:
+        return
+    hits = sorted({row.name for row in lists if row.name != "LogAgeDays"})
+    told = f"it listed {', '.join(hits)}" if hits else "of its lists only the age of logs is there"
+    yield MitigationRow(
+        id="test-proxylogon",
+        title="Test-ProxyLogon.ps1 of Microsoft",
+        state="ran",
+        told=f"{told}; lists of hits are written only where it had some",
+        basis=f"{len(lists)} lists that it left",
+        flaws=("proxylogon",),
+        evidence=lists[0].evidence,
+        source=lists[0].source,
+        locator=lists[0].locator,
+    )
+
+
+SHOWING = {
+    "rewrite_inbound": _rewrite,
+    "rewrite_outbound": _rewrite,
+    "service": _service,
+    "app_pool": _pool,
+    "emergency_service": _emergency,
+}
+TABLES: Mapping[str, tuple[str, ...]] = {
+    "rewrite_inbound": ("iis_config",),
+    "rewrite_outbound": ("iis_config",),
+    "service": ("registry_trace", "event"),
+    "app_pool": ("iis_config",),
+    "emergency_service": ("event", "mitigation_service"),
+}

@@ -1,0 +1,77 @@
+"""Settings and acts that show a mitigation or a scan, read from the tables of one host."""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from postvakt.model.clock import from_micros
+from postvakt.model.mitigation import Observed
+from postvakt.tables.measures import Measures, Piece
+
+MOST_ROWS = 20_000
+
+ASKED: Mapping[str, str] = {
+    "iis_config": """
+        SELECT kind, coalesce(name, ''), concat_ws(' ', value, type,
+                   list_filter(attributes, lambda p: p.name = 'autoStart')[1].value),
+               coalesce(enabled, try_cast(list_filter(attributes, lambda p: p.name = 'autoStart')[1].value AS BOOLEAN)),
+               coalesce(within, ''), NULL::BIGINT, NULL::BIGINT, evidence, source, locator
+        FROM read_parquet($parts)
+        WHERE {mine} AND (kind LIKE 'rewrite%' OR kind IN ('app_pool', 'global_module', 'site'))
+        ORDER BY evidence, source, locator LIMIT $most
+    """,
+    "registry_trace": """
+        SELECT 'service', name, coalesce(list_filter(detail, lambda p: p.name = 'start')[1].value, ''),
+               list_filter(detail, lambda p: p.name = 'start')[1].value != 'disabled', '', NULL::BIGINT,
+               epoch_us(time), evidence, source, locator
+        FROM read_parquet($parts)
+        WHERE {mine} AND trace = 'service' AND name ILIKE 'MSExchange%'
+        ORDER BY evidence, source, locator LIMIT $most
+    """,
+    "event": """
+        SELECT CASE WHEN "EventID" = 7040 THEN 'start_type' ELSE 'emergency' END, "EventID"::VARCHAR,
+               array_to_string(list_transform("EventData", lambda p: p.value), ' | '), NULL::BOOLEAN, '',
+               NULL::BIGINT, epoch_us(time), evidence, source, locator
+        FROM read_parquet($parts)
+        WHERE {mine} AND (("EventID" = 7040 AND "Channel" = 'System')
+           OR ("EventID" IN (1005, 1006, 1008) AND "Provider_Name" = 'MSExchange Mitigation Service'))
+        ORDER BY time, evidence, source, locator LIMIT $most
+    """,
+    "mitigation_service": """
+        SELECT 'emergency', coalesce("LogLevel", ''), coalesce("Message", "EventData", ''), NULL::BOOLEAN, '',
+               NULL::BIGINT, epoch_us(time), evidence, source, locator
+        FROM read_parquet($parts) WHERE {mine} ORDER BY time, evidence, source, locator LIMIT $most
+    """,
+    "msert": """
+        SELECT coalesce(phase, ''), coalesce(name, ''), coalesce(threat, result, ''), NULL::BOOLEAN,
+               coalesce(result, ''), run, NULL::BIGINT, evidence, source, locator
+        FROM read_parquet($parts)
+        WHERE {mine} AND phase IN ('begun', 'started', 'signatures', 'mode', 'results', 'finding', 'finished', 'code')
+        ORDER BY evidence, source, locator LIMIT $most
+    """,
+    "test_proxylogon": """
+        SELECT 'list', coalesce(report, ''), count(*)::VARCHAR, NULL::BOOLEAN, '', NULL::BIGINT, NULL::BIGINT,
+               evidence, source, min(locator)
+        FROM read_parquet($parts) WHERE {mine} GROUP BY report, evidence, source
+        ORDER BY evidence, source, report LIMIT $most
+    """,
+}
+"""What is asked of each table: kind, name, value, enabled, within, run, time, and where it stands."""
+
+
+def observed(measures: Measures, parts: Mapping[str, Sequence[Piece]]) -> Iterator[Observed]:
+    """Yield what a host's parts tell, table by table, in the order in which it stands."""
+    for table, sql in ASKED.items():
+        for row in measures.rows(sql, parts.get(table, ()), most=MOST_ROWS):
+            kind, name, value, enabled, within, run, time, evidence, source, locator = row
+            yield Observed(
+                table=table,
+                kind=kind,
+                name=name,
+                value=value or "",
+                enabled=enabled,
+                within=within,
+                run=run,
+                time=None if time is None else from_micros(time),
+                evidence=evidence,
+                source=source,
+                locator=locator,
+            )
