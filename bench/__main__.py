@@ -1,7 +1,8 @@
 """`make bench`: what a whole read costs beside the bare reader of the same file.
 
-`python -m bench [--megabytes N] [--runs N] [--rules DIR]`; DIR is a folder of Sigma rules to ask of the event log, for
-instance SigmaHQ's `rules/windows`. Without it our own rules alone are asked, and the table says so.
+`python -m bench [--megabytes N] [--runs N] [--rules DIR] [--logs DIR]`. `--rules` is a folder of Sigma rules to ask of
+event logs, for instance SigmaHQ's `rules/windows`; without it our own rules alone are asked, and the table says so.
+`--logs` is a folder of event logs of your own, hundreds of small ones say, which are measured together.
 """
 
 import argparse
@@ -12,10 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench import inputs
+from bench.bare import logs
 from bench.measure import Cost, cost, in_turns, python
 
 HEAD = ("input", "MB", "bare reader, s", "Postvakt, s", "ratio", "peak MiB")
 NAMES = ("iis", "http_proxy", "event")
+SMALL = "event logs"
 
 
 def main() -> int:
@@ -24,9 +27,12 @@ def main() -> int:
     words.add_argument("--megabytes", type=int, default=100)
     words.add_argument("--runs", type=int, default=3)
     words.add_argument("--rules", default="")
+    words.add_argument("--logs", default="")
     given = words.parse_args()
     folder = inputs.hand_in(given.megabytes)
-    rows = list(_rows(folder, given.runs, given.rules))
+    chosen = [(name, folder / place) for name, (place, _, _) in zip(NAMES, inputs.KINDS, strict=True)]
+    chosen += [(SMALL, Path(given.logs))] if given.logs else []
+    rows = list(_rows(chosen, given.runs, given.rules))
     sys.stdout.write("".join(_table([HEAD, *rows])))
     asked = f"our own rules and those of {given.rules}" if given.rules else "our own rules"
     start = in_turns({"help": python("postvakt.cli", "--help")}, 5)["help"]
@@ -38,12 +44,11 @@ def main() -> int:
     return 0
 
 
-def _rows(folder: Path, runs: int, rules: str) -> Iterator[tuple[str, ...]]:
-    for name, (place, _, _) in zip(NAMES, inputs.KINDS, strict=True):
-        path = folder / place
+def _rows(chosen: list[tuple[str, Path]], runs: int, rules: str) -> Iterator[tuple[str, ...]]:
+    for name, path in chosen:
         case = inputs.OUT / f"case-{name}"
         shutil.rmtree(case, ignore_errors=True)
-        asked = [rules] if rules and name == "event" else []
+        asked = [rules] if rules and name in ("event", SMALL) else []
         cost(python("bench.whole", "compile", str(path), str(case), *asked))
         found = in_turns(
             {
@@ -52,7 +57,7 @@ def _rows(folder: Path, runs: int, rules: str) -> Iterator[tuple[str, ...]]:
             },
             runs,
         )
-        yield _row(name, path.stat().st_size, found["bare"], found["whole"])
+        yield _row(name, sum(log.stat().st_size for log in logs(path)), found["bare"], found["whole"])
 
 
 def _row(name: str, size: int, bare: Cost, whole: Cost) -> tuple[str, ...]:

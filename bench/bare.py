@@ -27,15 +27,28 @@ def bare_csv(path: str, delimiter: str) -> None:
 
 
 def bare_evtx(path: str) -> None:
-    """Iterate over the records of an event log as the reader gives them, and do nothing with them."""
-    for _ in PyEvtxParser(path).records_json():
-        pass
+    """Iterate over the records of event logs as the reader gives them, and do nothing with them."""
+    for log in logs(Path(path)):
+        reader = PyEvtxParser(str(log)).records_json()
+        while True:
+            try:
+                next(reader)
+            except StopIteration:
+                break
+            except RuntimeError:
+                continue  # A record that it cannot read; Postvakt tells it as a Gap.
+
+
+def logs(path: Path) -> list[Path]:
+    """Return a log alone, or the event logs of a folder."""
+    return sorted(path.rglob("*.evtx")) if path.is_dir() else [path]
 
 
 KINDS: dict[str, Callable[[str], None]] = {
     "iis": lambda path: bare_csv(path, SPACES),
     "http_proxy": lambda path: bare_csv(path, COMMAS),
     "event": bare_evtx,
+    "event logs": bare_evtx,
 }
 
 if __name__ == "__main__":
