@@ -120,13 +120,22 @@ def reask(
     quiet: Quiet = False,
     log: Log = "text",
 ) -> None:
-    """Ask a case again, with today's content and more rules or indicators, without reading evidence again."""
+    """Ask a case again, with today's content and more rules or indicators, without reading evidence again; tell
+    what that changed."""
+    from postvakt.commands import reports
     from postvakt.commands import triage as command
     from postvakt.commands.plans import Packs
+    from postvakt.reason.differing import differences
+    from postvakt.report import changes
 
     packs = Packs(tuple(rules), tuple(yara), tuple(indicators))
+    before = reports.load(case)
     report = command.reask(case, packs, _watch(quiet, log), jobs=_jobs(jobs), engine_name=engine)
     _tell(report, case, quiet)
+    if not quiet:
+        typer.echo("\nSince it was asked before:")
+        for line in changes.lines(differences(before, report)):
+            typer.echo(line)
     raise typer.Exit(exit_code(report))
 
 
@@ -171,12 +180,25 @@ def status(
     at: Annotated[
         str | None, typer.Option("--at", help="A time (ISO 8601, UTC without a zone); now without.")
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+    form: Annotated[str, typer.Option("--format", help="text, json or html.")] = "text",
 ) -> None:
     """Show what each requirement still wants of each server: time left or late, and what stands in its way."""
     from postvakt.commands import status as command
 
     sys.stdout.buffer.write(command.status(cases, at=at or _now(), form=form))
+    sys.stdout.flush()
+
+
+@app.command()
+def diff(
+    before: Annotated[Path, typer.Argument(help="A case folder.", metavar="CASE")],
+    after: Annotated[Path, typer.Argument(help="Another one, or the same at a later time.", metavar="CASE")],
+    form: Annotated[str, typer.Option("--format", help="text or json.")] = "text",
+) -> None:
+    """Tell what changed from one case to another, and why: verdicts, findings, answers, gaps."""
+    from postvakt.commands import diff as command
+
+    sys.stdout.buffer.write(command.diff(before, after, form))
     sys.stdout.flush()
 
 

@@ -9,7 +9,7 @@ from postvakt.reason import deadlines
 from postvakt.report import board
 from postvakt.tables.case import Case
 
-FORMS = {"text": board.text, "json": board.json}
+FORMS = {"text": board.text, "json": board.json, "html": board.html}
 
 
 def status(cases: Sequence[Path], *, at: str, form: str) -> bytes:

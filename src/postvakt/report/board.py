@@ -9,11 +9,14 @@ import msgspec
 
 from postvakt.model.board import Board, BoardRow
 from postvakt.model.clock import iso
+from postvakt.model.report import AnswerRow
 from postvakt.report import words
+from postvakt.report.html_form import printed
 from postvakt.report.text import encodable, spelled
 
 HOSTS = 5
-"""Servers that one line names; how many more there are is told."""
+HTML_HOSTS = 60
+"""Servers that one line names, on a terminal and on a page; how many more there are is told."""
 
 OPEN = ("late", "at-once", "running", "no-date", "undemanded")
 HEADINGS = {
@@ -35,6 +38,47 @@ def json(board: Board) -> bytes:
 def text(board: Board) -> bytes:
     """Return the board as lines for a terminal, what is latest first, servers that stand alike in one line."""
     return "".join(f"{line}\n" for line in _lines(board)).encode("utf-8", "backslashreplace")
+
+
+class Line(msgspec.Struct, frozen=True):
+    """Servers that stand alike under one requirement."""
+
+    state: str
+    hosts: tuple[str, ...]
+    more: int
+    lacks: tuple[str, ...]
+
+
+class Demand(msgspec.Struct, frozen=True):
+    """One requirement in one standing, with its time in words."""
+
+    answer: AnswerRow
+    when: str
+    lines: tuple[Line, ...]
+
+
+def html(board: Board) -> bytes:
+    """Return the board as one page without script: by case and standing, servers that stand alike together."""
+    cases = sorted({(row.case, row.directive) for row in board.rows})
+    told = []
+    for case, directive in cases:
+        rows = [row for row in board.rows if (row.case, row.directive) == (case, directive)]
+        groups = [(HEADINGS[name], name, _demands([r for r in rows if r.standing == name])) for name in OPEN]
+        told.append((case, directive, _counted(rows), [group for group in groups if group[2]]))
+    return printed("board.html.jinja", "attestation.css", board=board, cases=told)
+
+
+def _demands(rows: Iterable[BoardRow]) -> list[Demand]:
+    ordered = sorted(rows, key=lambda row: (row.seconds or 0, row.place))
+    made = []
+    for _, same in groupby(ordered, key=lambda row: (row.seconds, row.place)):
+        held = list(same)
+        lines = []
+        for (state, lacks), alike in groupby(sorted(held, key=_alike), key=_alike):
+            hosts = [row.host for row in alike]
+            lines.append(Line(state, tuple(hosts[:HTML_HOSTS]), max(0, len(hosts) - HTML_HOSTS), lacks))
+        made.append(Demand(held[0].answer, _when(held[0]), tuple(lines)))
+    return made
 
 
 def _lines(board: Board) -> Iterator[str]:
