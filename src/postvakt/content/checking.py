@@ -13,10 +13,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from postvakt.content import forms, known, library, stix
+from postvakt.content import forms, known, library, marking, stix
 from postvakt.content.encoded import ENDING
 from postvakt.content.facts import FACTS
 from postvakt.errors import ContentError
+from postvakt.model.actor import ActorSpec, MarkBook
 from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Condition, Directive, Question, Requirement, Version
 from postvakt.model.form import Workbook
@@ -61,6 +62,12 @@ def check(root: Traversable | None = None) -> list[Problem]:
     mitigations, mitigations_told = _opened(
         library.files(place, "mitigations", ".yaml"), lambda f, p: library.converted(f, p, Mitigation)
     )
+    books, books_told = _opened(
+        library.files(place, "marks", ".yaml"), lambda f, p: library.converted(f, p, MarkBook)
+    )
+    actors, actors_told = _opened(
+        library.files(place, "actors", ".yaml"), lambda f, p: library.converted(f, p, ActorSpec)
+    )
     numbers = {build.number for _, rows in builds for build in rows}
     names = {
         *(str(rule.get("id")) for _, rule in rules),
@@ -70,6 +77,7 @@ def check(root: Traversable | None = None) -> list[Problem]:
     problems = [*told, *yara_told, *bundles_told, *directives_told, *chains_told, *builds_told, *flaws_told]
     problems += workbooks_told
     problems += mitigations_told
+    problems += [*books_told, *actors_told]
     problems += _each(rules, lambda path, rule: _rule(rule, _folder(place, path)))
     problems += _each(yara, lambda path, text: _yara(text, _folder(place, path)))
     problems += _each(bundles, lambda _, text: stix.faults(text.text))
@@ -82,6 +90,9 @@ def check(root: Traversable | None = None) -> list[Problem]:
     )
     flaw_ids = {flaw.id for _, flaw in flaws}
     problems += _each(mitigations, lambda _, one: _mitigation(one, flaw_ids))
+    problems += _marks(
+        books, actors, rules, [name for name in names if name.startswith(marking.YARA)], bundles
+    )
     problems += _shared_ids(rules)
     return sorted(problems)
 
@@ -130,6 +141,20 @@ def _shared_ids(rules: Iterable[tuple[str, dict[str, Any]]]) -> list[Problem]:
         for path, rule in rules
         if counted[str(rule.get("id"))] > 1
     ]
+
+
+def _marks(
+    books: Sequence[tuple[str, MarkBook]],
+    actors: Sequence[tuple[str, ActorSpec]],
+    rules: Iterable[tuple[str, dict[str, Any]]],
+    yara: Iterable[str],
+    bundles: Iterable[tuple[str, library.Text]],
+) -> list[Problem]:
+    ids = {path.split("/")[1]: str(rule.get("id")) for path, rule in rules}
+    sound = [text.text for _, text in bundles if not list(stix.faults(text.text))]
+    offered = marking.Known.of(ids, sound)
+    problems = _each(books, lambda _, book: marking.book_faults(book, offered, frozenset(yara)))
+    return problems + [Problem(*told) for told in marking.faults([book for _, book in books], actors)]
 
 
 def _rule(rule: dict[str, Any], folder: Traversable) -> Iterator[str]:

@@ -15,6 +15,7 @@ SECTIONS = {
     "4.1": "What HAFNIUM is known to use",
     "4.2": "Published indicators and commands",
     "4.4": "Marks of groups, miners and ransomware",
+    "4.5": "The separate campaign by updates of SolarWinds Orion",
     "6": "Credential theft and persistence on an Exchange server",
 }
 
@@ -91,6 +92,7 @@ _GROUPS = (
     Fact("4.4.dearcry", "DearCry: service msupdate, .CRYPT, its header"),
     Fact("4.4.black-kingdom", "Black Kingdom: its note"),
     Fact("4.4.miners", "Lemon Duck, DLTMiner and other miners"),
+    Fact("4.5.orion", "The service of SolarWinds Orion starts a shell"),
 )
 _AFTER = (
     Fact("6.wdigest", "WDigest keeps passwords in clear text"),

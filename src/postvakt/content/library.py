@@ -4,15 +4,17 @@ import csv
 import importlib.resources
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib.resources.abc import Traversable
 from typing import Any, TypeVar
 
 import msgspec
 import yaml
 
+from postvakt.content import marking
 from postvakt.content.encoded import ENDING, decode
 from postvakt.errors import ContentError
+from postvakt.model.actor import ActorSpec, Knowledge, MarkBook
 from postvakt.model.build import Build, Flaw
 from postvakt.model.directive import ChainSpec, Directive
 from postvakt.model.form import Workbook
@@ -21,6 +23,7 @@ from postvakt.model.mitigation import Mitigation
 
 T = TypeVar("T")
 YARA_NAME = re.compile(r"^\s*(?:private\s+|global\s+)*rule\s+(\w+)", re.MULTILINE)
+RULE_ID = re.compile(r"^id: *(\S+) *$", re.MULTILINE)
 YARA_META = re.compile(r'^\s*(\w+)\s*=\s*"((?:[^"\\]|\\.)*)"', re.MULTILINE)
 HUNT_LINES = ("title", "about", "columns")
 HUNT_LINE = re.compile(r"^-- (title|about|columns): *(.*)\n", re.MULTILINE)
@@ -44,8 +47,9 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     chains: tuple[ChainSpec, ...]
     builds: tuple[Build, ...]
     flaws: tuple[Flaw, ...]
-    mitigations: tuple[Mitigation, ...] = ()
-    hunts: tuple[Hunt, ...] = ()
+    mitigations: tuple[Mitigation, ...]
+    hunts: tuple[Hunt, ...]
+    knowledge: Knowledge
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -70,10 +74,12 @@ StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _ma
 def load(root: Traversable | None = None) -> Content:
     """Return our content. Raises ContentError, naming file and place, for the first thing that is wrong."""
     place = root or here()
+    rules = tuple(text(file, path) for path, file in rule_files(place))
+    indicators = tuple(text(file, path) for path, file in files(place, "indicators", ".json"))
     return Content(
-        rules=tuple(text(file, path) for path, file in rule_files(place)),
+        rules=rules,
         yara=tuple(text(file, path) for path, file in yara_files(place)),
-        indicators=tuple(text(file, path) for path, file in files(place, "indicators", ".json")),
+        indicators=indicators,
         directives=tuple(
             converted(file, path, Directive) for path, file in files(place, "directives", ".yaml")
         ),
@@ -86,6 +92,7 @@ def load(root: Traversable | None = None) -> Content:
             converted(file, path, Mitigation) for path, file in files(place, "mitigations", ".yaml")
         ),
         hunts=tuple(hunt(text(file, path)) for path, file in files(place, "hunts", ".sql")),
+        knowledge=knowledge(place, marking.Known.of(_rule_ids(rules), (text.text for text in indicators))),
     )
 
 
@@ -108,6 +115,27 @@ def workbooks(root: Traversable | None = None) -> tuple[Workbook, ...]:
     """Return the maps of reporting workbooks. Raises ContentError, naming file and place."""
     listing = files(root or here(), "workbooks", ".yaml")
     return tuple(converted(file, path, Workbook) for path, file in listing)
+
+
+def knowledge(root: Traversable, known: marking.Known) -> Knowledge:
+    """Return what is known of actors, each mark's rules and published values as the ids of what is asked for them.
+
+    Raises ContentError for a name that nothing bears.
+    """
+    books = [(path, converted(file, path, MarkBook)) for path, file in files(root, "marks", ".yaml")]
+    actors = [converted(file, path, ActorSpec) for path, file in files(root, "actors", ".yaml")]
+    try:
+        marks = tuple(known.resolved(mark) for _, book in books for mark in book.marks)
+    except ValueError as why:
+        raise ContentError(f"marks: {why}") from why
+    sources = {key: source for _, book in books for key, source in book.sources.items()}
+    return Knowledge(marks=marks, sources=sources, actors=tuple(actors))
+
+
+def _rule_ids(rules: Iterable[Text]) -> dict[str, str]:
+    """Return each rule's id by its folder. Read by its line: to parse every rule would take a second of each start."""
+    found = ((rule.path.split("/")[1], RULE_ID.search(rule.text)) for rule in rules)
+    return {folder: line.group(1) for folder, line in found if line}
 
 
 def here() -> Traversable:

@@ -24,7 +24,17 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     host: str = ALL
 
 
+class Victim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whom it happened to, as somebody states it: a sector in plain words, a country by its two letters."""
+
+    sector: str = ""
+    country: str = ""
+    by: str
+    at: datetime
+
+
 class CaseFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The facts file as a whole."""
 
     facts: tuple[Fact, ...] = ()
+    victim: Victim | None = None
