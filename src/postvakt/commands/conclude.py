@@ -76,6 +76,8 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         builds=prepared.content.builds,
         flaws=prepared.content.flaws,
         mitigations=prepared.content.mitigations,
+        knowledge=prepared.content.knowledge,
+        victim=facts_file.victim(case),
         baselines=second_look.held_against(case, (i.evidence.id for i in intakes), concluded, owners),
     )
     made = reasoning.assemble(facts)

@@ -1,5 +1,6 @@
 """`facts.yaml` of a case: what people answered, each with name and time."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
@@ -7,7 +8,7 @@ import msgspec
 from postvakt.content import library
 from postvakt.errors import ContentError
 from postvakt.model.directive import Directive
-from postvakt.model.fact import ALL, CaseFacts, Fact
+from postvakt.model.fact import ALL, CaseFacts, Fact, Victim
 from postvakt.reason import answers
 from postvakt.tables.case import Case
 
@@ -19,20 +20,45 @@ def said(case: Case, directive: Directive, hosts: Sequence[str]) -> tuple[Fact, 
 
     Raises ContentError that names the file, the entry and the fault: a word that cannot be placed is not left out.
     """
-    path = case.path(NAME)
-    if not path.is_file():
-        return ()
-    written = library.parsed(library.text(path, str(path)))
-    try:
-        facts = msgspec.convert(written or {}, CaseFacts).facts
-    except msgspec.ValidationError as why:
-        raise ContentError(f"{path}: {why}") from why
+    path, facts = case.path(NAME), _read(case).facts
     for number, fact in enumerate(facts):
         for fault in _faults(fact, directive, hosts):
             raise ContentError(f"{path}: $.facts[{number}]: {fault}")
     for fault in _contradictions(facts):
         raise ContentError(f"{path}: {fault}")
     return facts
+
+
+def victim(case: Case) -> Victim | None:
+    """Return whom it happened to, as somebody stated it. Raises ContentError for what nobody said or says nothing."""
+    stated = _read(case).victim
+    if stated is None:
+        return None
+    for fault in _unstated(stated):
+        raise ContentError(f"{case.path(NAME)}: $.victim: {fault}")
+    return stated
+
+
+def _unstated(stated: Victim) -> Iterator[str]:
+    if not stated.by.strip():
+        yield "by: says nobody; sector and country count by the name of who states them"
+    if not (stated.sector.strip() or stated.country.strip()):
+        yield "states neither sector nor country"
+    if stated.country and not re.fullmatch("[A-Z]{2}", stated.country):
+        yield f"country: {stated.country!r} is no country's two letters"
+    if stated.at.tzinfo is None:
+        yield f"at: {stated.at.isoformat()} names no zone; write it with Z or an offset"
+
+
+def _read(case: Case) -> CaseFacts:
+    path = case.path(NAME)
+    if not path.is_file():
+        return CaseFacts()
+    written = library.parsed(library.text(path, str(path)))
+    try:
+        return msgspec.convert(written or {}, CaseFacts)
+    except msgspec.ValidationError as why:
+        raise ContentError(f"{path}: {why}") from why
 
 
 def _faults(fact: Fact, directive: Directive, hosts: Sequence[str]) -> Iterator[str]:

@@ -92,7 +92,7 @@ def load(root: Traversable | None = None) -> Content:
             converted(file, path, Mitigation) for path, file in files(place, "mitigations", ".yaml")
         ),
         hunts=tuple(hunt(text(file, path)) for path, file in files(place, "hunts", ".sql")),
-        knowledge=knowledge(place, marking.Known.of(_rule_ids(rules), (text.text for text in indicators))),
+        knowledge=knowledge(place, rules, indicators),
     )
 
 
@@ -117,7 +117,7 @@ def workbooks(root: Traversable | None = None) -> tuple[Workbook, ...]:
     return tuple(converted(file, path, Workbook) for path, file in listing)
 
 
-def knowledge(root: Traversable, known: marking.Known) -> Knowledge:
+def knowledge(root: Traversable, rules: Iterable[Text], bundles: Iterable[Text]) -> Knowledge:
     """Return what is known of actors, each mark's rules and published values as the ids of what is asked for them.
 
     Raises ContentError for a name that nothing bears.
@@ -125,6 +125,7 @@ def knowledge(root: Traversable, known: marking.Known) -> Knowledge:
     books = [(path, converted(file, path, MarkBook)) for path, file in files(root, "marks", ".yaml")]
     actors = [converted(file, path, ActorSpec) for path, file in files(root, "actors", ".yaml")]
     try:
+        known = marking.Known.of(_rule_ids(rules), (bundle.text for bundle in bundles))
         marks = tuple(known.resolved(mark) for _, book in books for mark in book.marks)
     except ValueError as why:
         raise ContentError(f"marks: {why}") from why

@@ -10,7 +10,7 @@ from postvakt.model.baseline import BaselineRow
 from postvakt.model.build import ExposureRow
 from postvakt.model.eviction import EvictionRow
 from postvakt.model.gap import Why
-from postvakt.model.hypothesis import HypothesisRow
+from postvakt.model.hypothesis import AttributionRow, HypothesisRow
 from postvakt.model.inventory import ServerRow
 from postvakt.model.mitigation import MitigationRow
 from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
@@ -225,6 +225,7 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     build_doubts: tuple[str, ...] = ()
     update: tuple[str, ...] = ()
     eviction: tuple[EvictionRow, ...] = ()
+    attribution: tuple[AttributionRow, ...] = ()
 
 
 class RulesRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,12 +7,13 @@ from datetime import datetime
 
 import msgspec
 
+from postvakt.model.actor import Knowledge
 from postvakt.model.baseline import BaselineRow
 from postvakt.model.build import Build, Flaw
 from postvakt.model.conclusion import HostConclusion, MatchGroup
 from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
 from postvakt.model.evidence import Evidence
-from postvakt.model.fact import Fact
+from postvakt.model.fact import Fact, Victim
 from postvakt.model.gap import Gap
 from postvakt.model.mitigation import Mitigation
 from postvakt.model.report import (
@@ -32,6 +33,7 @@ from postvakt.model.table import TableSpec
 from postvakt.model.task import Span
 from postvakt.reason import (
     answers,
+    attribution,
     baseline,
     builds,
     chains,
@@ -74,6 +76,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     flaws: Sequence[Flaw] = ()
     mitigations: Sequence[Mitigation] = ()
     said: Sequence[Fact] = ()
+    knowledge: Knowledge = Knowledge()
+    victim: Victim | None = None
 
 
 class Owners:
@@ -168,6 +172,7 @@ def _host(
     judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked), baseline.doubts(held))
     sightings = builds.sightings(host.builds)
     exposure = builds.exposure(sightings, _of_exchange(host, facts), found, window)
+    who = attribution.argued(found, read, host.roles, told, facts.knowledge, facts.victim)
     return HostRow(
         host=host.name,
         roles=host.roles,
@@ -187,6 +192,8 @@ def _host(
             [row.build for row in host.builds],
         ),
         answers=(),
+        hypotheses=who.rows,
+        attribution=who.summed,
         baseline=held,
         story=told,
         exposure=exposure,
