@@ -47,7 +47,7 @@ Indicators = Annotated[
 Jobs = Annotated[int, typer.Option("--jobs", min=0, help="Worker processes; 0 means one for each core.")]
 Engine = Annotated[str, typer.Option("--engine", help="Where the work runs.")]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress and no summary.")]
-FORMS = "html, json, md, csv, workbook, incident, attestation or oscal."
+FORMS = "html, json, md, csv, workbook, incident, attestation, oscal, stix, navigator or timeline."
 Log = Annotated[str, typer.Option("--log", help="How progress is told: text or json (JSON lines).")]
 
 

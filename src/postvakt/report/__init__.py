@@ -12,7 +12,10 @@ from postvakt.report import (
     incident_form,
     json_form,
     markdown_form,
+    navigator_form,
     oscal_form,
+    stix_form,
+    timeline_form,
     workbook_form,
 )
 from postvakt.report.json_form import parse, schema, schema_text
@@ -43,5 +46,8 @@ FORMATS: Mapping[str, Form] = {
         Form("incident", "incident.md", incident_form.render, kept=False),
         Form("attestation", "attestation.html", attestation_form.render, kept=False),
         Form("oscal", "oscal.json", oscal_form.render, kept=False),
+        Form("stix", "stix.json", stix_form.render, kept=False),
+        Form("navigator", "navigator.json", navigator_form.render, kept=False),
+        Form("timeline", "timeline.jsonl", timeline_form.render, kept=False),
     )
 }

@@ -91,6 +91,8 @@ def _host(host: HostRow, width: int, colour: bool) -> Iterator[str]:
         yield from _indented(f"{title} ({words.count(row.count, 'record')}{span})", width)
     if len(others_found) > FINDINGS:
         yield from _indented(f"and {words.count(len(others_found) - FINDINGS, 'more finding')}", width)
+    if host.attribution:
+        yield from _indented(cut(host.attribution[0].told[0], 200)[0], width)
     yield from _indented(_unseen(host), width)
 
 

@@ -8,7 +8,7 @@ import msgspec
 from postvakt.model import baseline, build, eviction, hypothesis, inventory, mitigation, rule, story
 from postvakt.model import report as model
 from postvakt.model.report import SCHEMA, HostRow, Report
-from postvakt.report.text import encodable
+from postvakt.report.text import encodable_in
 
 _RENAMED = (("BuildRow", "first", "from"),)
 """What the model cannot name as the published form does: `from` is a keyword of the language."""
@@ -114,7 +114,7 @@ def _host(host: HostRow) -> bytes:
 
 
 def _written(told: Any) -> bytes:
-    return msgspec.json.format(msgspec.json.encode(_encodable(told)), indent=2)
+    return msgspec.json.format(msgspec.json.encode(encodable_in(told)), indent=2)
 
 
 def _indented(text: bytes) -> bytes:
@@ -130,13 +130,3 @@ def _published(build: dict[str, Any]) -> dict[str, Any]:
 def _modelled(build: dict[str, Any]) -> dict[str, Any]:
     names = {published: ours for _, ours, published in _RENAMED}
     return {names.get(key, key): value for key, value in build.items()}
-
-
-def _encodable(value: Any) -> Any:
-    if isinstance(value, str):
-        return encodable(value)
-    if isinstance(value, dict):
-        return {encodable(key): _encodable(inner) for key, inner in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_encodable(inner) for inner in value]
-    return value

@@ -113,7 +113,19 @@ def _host(host: HostRow) -> Iterator[str]:
     yield from _list("Open to which flaw, and how long", [_flaw(row) for row in host.exposure])
     yield from _list("What the sources of its builds leave open", [prose(told) for told in host.build_doubts])
     yield from _list("What to install", [prose(step) for step in host.update])
+    yield from _who(host)
     yield from _list("What to do next", [prose(step) for step in words.next_steps(host)])
+
+
+def _who(host: HostRow) -> Iterator[str]:
+    """A short paragraph: what the hypotheses add up to, for the host and for each party; the marks are in the HTML."""
+    for row in host.attribution:
+        whose = (
+            f"The party from {', '.join(code(address) for address in row.addresses)}: " if row.party else ""
+        )
+        head = "" if row.party else "**Who it may have been.** "
+        yield f"{head}{whose}{prose(' '.join(row.told))}"
+        yield ""
 
 
 def _unseen(host: HostRow) -> Iterator[str]:

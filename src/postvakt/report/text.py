@@ -6,6 +6,7 @@ stays in the JSON as it was read; where people read, it is shown as `U+202E`.
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -68,6 +69,17 @@ def cut(text: str, most: int = MOST) -> tuple[str, int]:
 def encodable(text: str) -> str:
     """Return text that UTF-8 can hold: a lone surrogate, which no JSON reader takes, is written as `\\udc80`."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def encodable_in(value: Any) -> Any:
+    """Return plain values, mappings and lists in which every text is `encodable`."""
+    if isinstance(value, str):
+        return encodable(value)
+    if isinstance(value, dict):
+        return {encodable(key): encodable_in(inner) for key, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [encodable_in(inner) for inner in value]
+    return value
 
 
 def _one_line_end(text: str) -> str:
