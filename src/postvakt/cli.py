@@ -203,6 +203,37 @@ def diff(
 
 
 @app.command()
+def plan(
+    collector: Annotated[str, typer.Option("--collector", help="kape, velociraptor, acquire or powershell.")],
+    directive: Annotated[
+        str, typer.Option("--directive", help="The directive to answer; that of the case where one is given.")
+    ] = "",
+    case: Annotated[
+        Path | None, typer.Option("--case", help="A case whose gaps to close; any server without.")
+    ] = None,
+    host: Annotated[str | None, typer.Option("--host", help="One host of the case.")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A file, or a folder for several; standard output without."),
+    ] = None,
+) -> None:
+    """Write a collector's own input that closes the gaps of a case or meets a directive."""
+    from postvakt.commands import plan as command
+    from postvakt.commands import reports
+
+    apart = output is not None and (output.is_dir() or not output.suffix)
+    made = command.plan(collector, directive=directive, case=case, host=host, apart=apart)
+    for name, content in made.files.items():
+        if output is None:
+            sys.stdout.buffer.write(content)
+            sys.stdout.flush()
+        else:
+            reports.save(output / name if name else output, content)
+    for line in made.lines:
+        typer.echo(line, err=True)
+
+
+@app.command()
 def explain(
     case: CaseArgument,
     finding: Annotated[str, typer.Argument(help="A finding's id, as the report shows it.")],

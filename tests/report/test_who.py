@@ -19,7 +19,9 @@ MARK = Weighed(
     source="Microsoft, confirmed",
     findings=("abc",),
 )
-BLIND = Weighed(mark="n", title="PowerCat", kind="tool", side="not-visible", points=0.0, how="0: none of x was read")
+BLIND = Weighed(
+    mark="n", title="PowerCat", kind="tool", side="not-visible", points=0.0, how="0: none of x was read"
+)
 
 
 def row(actor="hafnium", **changed):
@@ -71,7 +73,9 @@ def test_html_tells_each_party_with_its_own_hypotheses():
 
 
 def test_markdown_is_a_short_paragraph_per_conclusion():
-    lines = [line for line in told("md").splitlines() if "esembles Hafnium" in line or "No mark of any" in line]
+    lines = [
+        line for line in told("md").splitlines() if "esembles Hafnium" in line or "No mark of any" in line
+    ]
     assert lines[0].startswith("**Who it may have been.** Resembles Hafnium")
     assert lines[1].startswith("The party from `203.0.113.7`: ")
     assert len(lines) == 2

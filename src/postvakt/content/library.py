@@ -16,6 +16,7 @@ from postvakt.content.encoded import ENDING, decode
 from postvakt.errors import ContentError
 from postvakt.model.actor import ActorSpec, Knowledge, MarkBook
 from postvakt.model.build import Build, Flaw
+from postvakt.model.collecting import Collectable, CollectorSpec, Family
 from postvakt.model.directive import ChainSpec, Directive
 from postvakt.model.form import Workbook
 from postvakt.model.hunt import Hunt
@@ -50,6 +51,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     mitigations: tuple[Mitigation, ...]
     hunts: tuple[Hunt, ...]
     knowledge: Knowledge
+    collecting: tuple[Collectable, ...]
+    collectors: tuple[CollectorSpec, ...]
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -93,6 +96,14 @@ def load(root: Traversable | None = None) -> Content:
         ),
         hunts=tuple(hunt(text(file, path)) for path, file in files(place, "hunts", ".sql")),
         knowledge=knowledge(place, rules, indicators),
+        collecting=tuple(
+            one
+            for path, file in files(place, "collecting", ".yaml")
+            for one in converted(file, path, Family).collect
+        ),
+        collectors=tuple(
+            converted(file, path, CollectorSpec) for path, file in files(place, "collectors", ".yaml")
+        ),
     )
 
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from postvakt.model.collecting import Folder
 from postvakt.model.report import BuildRow, NameClaim, Sample
 
 
@@ -23,7 +24,8 @@ class HostConclusion(msgspec.Struct, frozen=True, kw_only=True):
     """One host and what belongs to it.
 
     `roots` are (evidence, root) pairs that are wholly its own; `sources` are (evidence, member path) pairs
-    that are its own apart from their root (loose files of several hosts in one folder).
+    that are its own apart from their root (loose files of several hosts in one folder). `folders` are where its logs
+    were moved to, `install_path` where Exchange lies; empty where the evidence does not say.
     """
 
     name: str
@@ -35,3 +37,5 @@ class HostConclusion(msgspec.Struct, frozen=True, kw_only=True):
     zone: str
     builds: tuple[BuildRow, ...] = ()
     conflict: str = ""
+    folders: tuple[Folder, ...] = ()
+    install_path: str = ""

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 
+from postvakt.model.collecting import Folder
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.gap import Clue
 from postvakt.model.report import BuildRow, NameClaim
@@ -185,7 +186,14 @@ def _host(name: str, group: _Group) -> HostConclusion:
         zone=_strongest(group.clues, "zone"),
         builds=_builds(group.clues),
         conflict=f"also named {', '.join(others)}" if others else "",
+        folders=_folders(group.clues),
+        install_path=_strongest(group.clues, "install_path"),
     )
+
+
+def _folders(clues: Iterable[Clue]) -> tuple[Folder, ...]:
+    named = {(clue.value, clue.basis) for clue in clues if clue.kind == "log_directory" and clue.value}
+    return tuple(Folder(path=path, basis=basis) for path, basis in sorted(named))
 
 
 def _strongest(clues: Iterable[Clue], kind: str) -> str:
