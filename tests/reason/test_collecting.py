@@ -60,7 +60,9 @@ def gap(artifact: str, why: Why, source: str = "", detail: str = "") -> GapRow:
     return GapRow(id="g", artifact=artifact, source=source, locator=None, why=why, detail=detail)
 
 
-def planned(*rows: HostRow, spec: CollectorSpec = KAPE, folders: tuple[Folder, ...] = (), at: str = "") -> Plan:
+def planned(
+    *rows: HostRow, spec: CollectorSpec = KAPE, folders: tuple[Folder, ...] = (), at: str = ""
+) -> Plan:
     servers = [collecting.Server(row=row, folders=folders, install_path=at) for row in rows]
     return collecting.of_case(DIRECTIVE, spec, OWN.collecting, servers, WINDOW)
 
@@ -110,7 +112,9 @@ def test_a_broken_event_log_is_asked_for_by_its_channel() -> None:
 
 
 def test_logs_that_rolled_are_told_and_not_asked_for() -> None:
-    late = gap("http_proxy", "hole", detail="nothing before 2021-02-10 00:00Z; what is asked about begins earlier")
+    late = gap(
+        "http_proxy", "hole", detail="nothing before 2021-02-10 00:00Z; what is asked about begins earlier"
+    )
     plan = planned(host(*(name for name in NEEDED if name != "iis"), gaps=(late,)))
     assert closed(plan) == {"iis"}
     assert plan.batches[0].gone == (f"EXCH01: http_proxy, {late.detail}",)
@@ -138,7 +142,8 @@ def test_moved_logs_and_the_place_of_exchange_are_honoured() -> None:
 
 
 @pytest.mark.parametrize(
-    "folder", ["D:\\x'; Remove-Item C:\\ #", 'D:\\x" & format c:', "D:\\a\nb", "D:\\%x%", "D:\\\u2019x", "D:\\..\\*"]
+    "folder",
+    ["D:\\x'; Remove-Item C:\\ #", 'D:\\x" & format c:', "D:\\a\nb", "D:\\%x%", "D:\\\u2019x", "D:\\..\\*"],
 )
 def test_a_folder_that_is_none_is_told_and_never_written(folder: str) -> None:
     rest = [name for name in NEEDED if name not in ("iis", "http_proxy")]
@@ -158,13 +163,17 @@ def test_memory_comes_first_and_what_rotates_before_what_stays() -> None:
 
 @pytest.mark.parametrize("spec", OWN.collectors, ids=lambda spec: spec.id)
 @pytest.mark.parametrize("directive", OWN.directives, ids=lambda one: one.id)
-def test_all_that_a_directive_names_is_collected_or_told_as_not_collectable(directive: Any, spec: Any) -> None:
+def test_all_that_a_directive_names_is_collected_or_told_as_not_collectable(
+    directive: Any, spec: Any
+) -> None:
     wanted = {name for q in directive.questions for way in q.answered_by for name in way.all_of}
     wanted |= {name for r in directive.requirements for name in r.needs}
     plan = collecting.plan(directive, spec, OWN.collecting)
     told = {one.name for batch in plan.batches for one in batch.not_taken}
     assert closed(plan) | told == wanted
-    assert not [one for batch in plan.batches for one in batch.not_taken if one.why.startswith("nothing is known")]
+    assert not [
+        one for batch in plan.batches for one in batch.not_taken if one.why.startswith("nothing is known")
+    ]
 
 
 def test_every_artifact_and_table_has_a_place_or_says_why_not() -> None:
@@ -206,5 +215,6 @@ def _takes(spot: Any, path: str) -> bool:
     from postvakt.report.collectors.places import globs
 
     return any(
-        fnmatch(path, glob.lower().replace("\\", "/").replace("**/", "*")) for glob in globs(spot, "C:\\Users\\*")
+        fnmatch(path, glob.lower().replace("\\", "/").replace("**/", "*"))
+        for glob in globs(spot, "C:\\Users\\*")
     )

@@ -1,0 +1,51 @@
+"""From a case to a collector's input: what closes its gaps, where this server keeps it, and nothing that was read."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from postvakt.commands import plan
+from postvakt.errors import UsageError
+from tests.commands import cases
+
+WEB = re.compile(r"/W3SVC\d+/")
+
+
+def remove(hand_in: Path, wanted: re.Pattern[str]) -> None:
+    for file in sorted(hand_in.rglob("*")):
+        if file.is_file() and wanted.search(file.as_posix()):
+            file.unlink()
+
+
+def masks(case: Path, **options: str) -> set[tuple[str, str]]:
+    made = plan.plan("kape", directive="", case=case, host=options.get("host"), apart=False)
+    targets = yaml.safe_load(made.files[""])["Targets"]
+    return {(target["Path"], target["FileMask"]) for target in targets}
+
+
+def test_a_case_without_web_logs_is_asked_for_them_and_for_no_log_that_was_read(tmp_path: Path) -> None:
+    whole = cases.hand_in("clean", tmp_path / "a", "hand-in-a")
+    lacking = cases.hand_in("clean", tmp_path / "b", "hand-in-b")
+    remove(lacking, WEB)
+    cases.triaged(tmp_path / "whole", whole)
+    cases.triaged(tmp_path / "lacking", lacking)
+    before, after = masks(tmp_path / "whole"), masks(tmp_path / "lacking")
+    assert {path for path, _ in after - before} == {"C:\\inetpub\\logs\\LogFiles\\"}
+    assert not before - after
+    assert not [path for path, _ in after if "HttpProxy" in path or path.endswith("\\config\\")]
+
+
+def test_without_a_case_the_directive_says_what_to_collect() -> None:
+    for directive in ("ed-21-02", "ed-25-02", "kev-cve-2026-42897"):
+        made = plan.plan("powershell", directive=directive, case=None, host=None, apart=True)
+        (name,) = made.files
+        assert name == f"postvakt-{directive}-01.ps1"
+
+
+def test_what_is_not_known_is_said(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="kape, velociraptor, acquire, powershell"):
+        plan.plan("cylr", directive="", case=None, host=None, apart=False)
+    with pytest.raises(UsageError, match="ed-21-02"):
+        plan.plan("kape", directive="ed-99", case=None, host=None, apart=False)
