@@ -108,9 +108,7 @@ def test_each_line_of_acquire_names_options_that_it_has() -> None:
             "--profile", "--volatile-profile", "--output", "--glob", "--path", "--winpmem", "--ntfs", "--registry"
         }  # fmt: skip
         assert words[words.index("--profile") + 1] == "none"
-        places = [
-            word for before, word in pairwise(words) if before in ("--glob", "--path")
-        ]
+        places = [word for before, word in pairwise(words) if before in ("--glob", "--path")]
         assert all(place.startswith("sysvol/") and "\\" not in place for place in places)
         assert not re.search(r"(?<!%)%(?!%)", line)
 
