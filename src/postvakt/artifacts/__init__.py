@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from postvakt.artifacts import (
+    certificate,
     cmdlet_infra,
     directory_export,
     ecp_activity,
@@ -13,6 +14,7 @@ from postvakt.artifacts import (
     exchange_log,
     exchange_setup,
     files,
+    health_checker,
     http_proxy,
     httperr,
     iis,
@@ -20,6 +22,7 @@ from postvakt.artifacts import (
     message_tracking,
     mitigation_service,
     msert,
+    nmap,
     oab_generator,
     powershell_history,
     prefetch,
@@ -33,6 +36,7 @@ from postvakt.model.table import TableSpec
 from postvakt.tables.rows import Reader
 
 READERS: tuple[Reader, ...] = (
+    certificate.READER,
     cmdlet_infra.READER,
     directory_export.READER,
     ecp_activity.READER,
@@ -42,6 +46,7 @@ READERS: tuple[Reader, ...] = (
     ews.READER,
     exchange_log.READER,
     exchange_setup.READER,
+    health_checker.READER,
     http_proxy.READER,
     httperr.READER,
     iis.READER,
@@ -50,6 +55,7 @@ READERS: tuple[Reader, ...] = (
     mft.READER,
     mitigation_service.READER,
     msert.READER,
+    nmap.READER,
     oab_generator.READER,
     powershell_history.READER,
     prefetch.READER,
