@@ -115,7 +115,12 @@ def _take(host: _Host, tag: Tag, troubles: Troubles) -> None:
         if len(host.ports) >= MOST_PORTS:
             troubles.note("limited", f"more than {MOST_PORTS} ports of one host", tag.line)
             return
-        port = {"locator": tag.line, "protocol": told.get("protocol"), "scripts": [], "cpe": []}
+        port: dict[str, Any] = {
+            "locator": tag.line,
+            "protocol": told.get("protocol"),
+            "scripts": [],
+            "cpe": [],
+        }
         number = told.get("portid", "")
         if number.isascii() and number.isdigit() and int(number) <= 65535:
             port["port"] = int(number)

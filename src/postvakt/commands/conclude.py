@@ -51,6 +51,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
     root_of = {(m.evidence, m.path): m.root for m in members if m.rooted}
     owners = reasoning.Owners(concluded, root_of)
     directive = _directive(prepared, about)
+    named = second_look.named(case, results, owners)
     facts = reasoning.Facts(
         version=VERSION,
         content=prepared.hash,
@@ -73,6 +74,8 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         acknowledged=acknowledgements(case),
         said=facts_file.said(case, directive, [host.name for host in concluded]),
         seen=second_look.look(case, found, results, rules, owners, members),
+        namings=named.words,
+        askers=named.askers,
         builds=prepared.content.builds,
         flaws=prepared.content.flaws,
         mitigations=prepared.content.mitigations,

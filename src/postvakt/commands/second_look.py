@@ -14,17 +14,20 @@ from postvakt.commands import work
 from postvakt.model.baseline import BaselineRow
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.evidence import Member
+from postvakt.model.inventory import Naming
 from postvakt.model.rule import Rule
 from postvakt.model.story import Trace
 from postvakt.model.task import ParseResult, PartRef
-from postvakt.reason import actors, joining
+from postvakt.reason import actors, joining, namings
 from postvakt.reason import baseline as reasoning
+from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.report import Owners
 from postvakt.reason.story import Seen
 from postvakt.tables import settings
 from postvakt.tables.baseline import Baselines, product_files
 from postvakt.tables.case import Case
 from postvakt.tables.measures import Measures, Piece
+from postvakt.tables.named import Named
 from postvakt.tables.traces import traces
 
 
@@ -104,3 +107,26 @@ def held_against(
         )
         for host in hosts
     }
+
+
+class NamedServers(msgspec.Struct, frozen=True):
+    """Every word on a server in the case, and by host who asked through its front end."""
+
+    words: tuple[Naming, ...]
+    askers: dict[str, tuple[str, ...]]
+
+
+def named(case: Case, results: Iterable[ParseResult], owners: Owners) -> NamedServers:
+    """Return which servers the whole case names: logs, directory exports, exported objects, scans, certificates."""
+    parts: dict[str, list[str]] = defaultdict(list)
+    whose: dict[tuple[str, str], str] = {}
+    for result in results:
+        for part in result.parts:
+            if part.rows:
+                parts[part.table].append(part.path)
+            for source in part.sources:
+                held = owners.of(part.evidence, source)
+                whose[part.evidence, source] = held[0] if len(held) == 1 and held[0] != UNASSIGNED else ""
+    with Named(case, parts, [(*place, host) for place, host in sorted(whose.items())]) as tables:
+        words = (*tables.logs(), *namings.namings(tables.listed()))
+        return NamedServers(words, tables.askers())

@@ -50,3 +50,44 @@ class ServerRow(msgspec.Struct, frozen=True, kw_only=True):
     facing: Facing = "unknown"
     facing_basis: str = ""
     told: tuple[str, ...] = ()
+
+
+class Naming(msgspec.Struct, frozen=True, kw_only=True):
+    """One source's word on one server, before the words on it are put together.
+
+    `names` are the machine's own, `aliases` those under which others reach it (a name that several servers may share).
+    `by` is the host in whose evidence it stands, `own` tells that it speaks of that host itself. `urls` are addresses
+    of it for the outside, `askers` those who asked it from outside of its network. `build` has three parts where the
+    source knows the cumulative update alone. `notes` are told of the server as they are.
+    """
+
+    kind: SourceKind
+    says: str
+    names: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    addresses: tuple[str, ...] = ()
+    count: int = 1
+    first: datetime | None = None
+    last: datetime | None = None
+    build: str = ""
+    exchange: Literal["yes", "likely", "unknown"] = "unknown"
+    roles: tuple[str, ...] = ()
+    site: str = ""
+    group: str = ""
+    by: str = ""
+    own: bool = False
+    urls: tuple[str, ...] = ()
+    askers: tuple[str, ...] = ()
+    scanned_open: bool = False
+    notes: tuple[str, ...] = ()
+    places: tuple[str, ...] = ()
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One object of a directory, a scanned port or a certificate as it was read: what a source's own fields say."""
+
+    table: str
+    by: str
+    place: str
+    time: datetime | None
+    fields: dict[str, str | tuple[str, ...]]

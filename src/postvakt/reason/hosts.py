@@ -1,7 +1,7 @@
 """Whose evidence is it: host names concluded from what the evidence itself says, with every disagreement kept."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import msgspec
@@ -16,6 +16,9 @@ UNASSIGNED = "(unassigned)"
 
 DECIDING_WEIGHT = 60
 """Clues of this weight and above speak for the machine they lie on; an event's Computer (40) may be another."""
+
+EXPORTED = "health_checker "
+"""How the basis of a clue begins that an exported object gave: its file may lie on another machine."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -184,7 +187,7 @@ def _host(name: str, group: _Group) -> HostConclusion:
         names=names,
         roles=tuple(sorted({clue.value for clue in group.clues if clue.kind == "role"})),
         zone=_strongest(group.clues, "zone"),
-        builds=_builds(group.clues),
+        builds=_builds(_of_this(name, group.clues)),
         conflict=f"also named {', '.join(others)}" if others else "",
         folders=_folders(group.clues),
         install_path=_strongest(group.clues, "install_path"),
@@ -194,6 +197,19 @@ def _host(name: str, group: _Group) -> HostConclusion:
 def _folders(clues: Iterable[Clue]) -> tuple[Folder, ...]:
     named = {(clue.value, clue.basis) for clue in clues if clue.kind == "log_directory" and clue.value}
     return tuple(Folder(path=path, basis=basis) for path, basis in sorted(named))
+
+
+def _of_this(name: str, clues: Iterable[Clue]) -> Iterator[Clue]:
+    """Leave out what an exported object says of another server: HealthChecker's files lie where somebody ran it."""
+    told = list(clues)
+    of_others = {
+        (clue.evidence, clue.source)
+        for clue in told
+        if clue.kind == "host"
+        and clue.basis.startswith(EXPORTED)
+        and short_name(clue.value) != short_name(name)
+    }
+    return (c for c in told if not c.basis.startswith(EXPORTED) or (c.evidence, c.source) not in of_others)
 
 
 def _strongest(clues: Iterable[Clue], kind: str) -> str:

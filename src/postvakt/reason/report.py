@@ -15,6 +15,7 @@ from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
 from postvakt.model.evidence import Evidence
 from postvakt.model.fact import Fact, Victim
 from postvakt.model.gap import Gap
+from postvakt.model.inventory import Naming
 from postvakt.model.mitigation import Mitigation
 from postvakt.model.report import (
     SCHEMA,
@@ -39,6 +40,7 @@ from postvakt.reason import (
     chains,
     coverage,
     findings,
+    inventory,
     mitigations,
     updating,
     verdict,
@@ -78,6 +80,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     said: Sequence[Fact] = ()
     knowledge: Knowledge = Knowledge()
     victim: Victim | None = None
+    namings: Sequence[Naming] = ()
+    askers: Mapping[str, tuple[str, ...]] = {}
 
 
 class Owners:
@@ -121,6 +125,8 @@ def assemble(facts: Facts) -> Report:
     for name in (*gaps, *spans, *matches):
         hosts.setdefault(name, _nobody(name))
     rows = tuple(_host(hosts[name], spans[name], gaps[name], matches[name], facts) for name in sorted(hosts))
+    rows = tuple(row for row in rows if not _only_lists(row, hosts[row.host]))
+    listing = inventory.inventory(rows, facts.namings, _asked(facts))
     rows, of_agency = _answered(rows, facts)
     return Report(
         schema=SCHEMA,
@@ -137,10 +143,37 @@ def assemble(facts: Facts) -> Report:
         ),
         evidence=tuple(_evidence(item, facts, owners) for item in facts.evidence),
         hosts=rows,
+        inventory=listing,
         answers=of_agency,
         directive_zone=facts.directive.timezone,
         shared=shared(rows, facts.seen),
     )
+
+
+def _only_lists(row: HostRow, host: HostConclusion) -> bool:
+    """Tell whether a hand-in is no host's evidence: an export or scan that names servers, whole, with no findings."""
+    read = {covered.artifact.partition(":")[0] for covered in row.coverage}
+    broken = any(gap.why != "missing" for gap in row.gaps)
+    lists = bool(read - {"file"}) and read <= inventory.ABOUT_OTHERS
+    return lists and not host.named and not row.findings and not broken
+
+
+def _asked(facts: Facts) -> dict[str, inventory.Asked]:
+    """Return who asked each host's web server, as its own logs and those of its front end tell."""
+    return {
+        host: inventory.Asked(
+            tuple(
+                dict.fromkeys(
+                    (
+                        *(row.address for row in facts.seen.get(host, Seen()).asking),
+                        *facts.askers.get(host, ()),
+                    )
+                )
+            ),
+            facts.seen.get(host, Seen()).own,
+        )
+        for host in sorted({*facts.seen, *facts.askers})
+    }
 
 
 def _nobody(name: str) -> HostConclusion:
