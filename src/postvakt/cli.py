@@ -203,6 +203,32 @@ def diff(
 
 
 @app.command()
+def inventory(
+    case: CaseOption,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Exports of Active Directory, files of HealthChecker, XML of Nmap, certificates, logs, evidence; "
+            "without any, what the case holds.",
+            metavar="SOURCE...",
+        ),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
+    jobs: Jobs = 0,
+    quiet: Quiet = False,
+    log: Log = "text",
+) -> None:
+    """List the Exchange servers that sources name, handed in or not; nothing is asked of any network."""
+    from postvakt.commands import inventory as command
+
+    content = command.inventory(
+        sources or (), case, form=form, started=_now(), jobs=_jobs(jobs), watch=_watch(quiet, log)
+    )
+    sys.stdout.buffer.write(content)
+    sys.stdout.flush()
+
+
+@app.command()
 def plan(
     collector: Annotated[str, typer.Option("--collector", help="kape, velociraptor, acquire or powershell.")],
     directive: Annotated[

@@ -7,6 +7,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Literal
 
+from postvakt.model.clock import from_micros
 from postvakt.model.inventory import Listed, Naming
 
 SERIAL = re.compile(r"Version (\d{1,2})\.(\d{1,2}) \(Build (\d{1,6})(?:\.(\d{1,6}))?\)")
@@ -27,6 +28,7 @@ EXCHANGE_SPN = re.compile(r"(?im)^(?:exchangeMDB|exchangeRFR|exchangeAB)/")
 GROUPS = ("exchange servers", "exchange trusted subsystem")
 NO_SERVERS = ("ou=microsoft exchange security groups", "cn=microsoft exchange system objects")
 EXCHANGE_KINDS = ("HealthChecker", "VulnerabilityReport", "ExchangeServer", "MailboxServer")
+JSON_DATE = re.compile(r"/Date\((\d{1,15})\)/")
 WEB_URL = re.compile(r"(?i)\Ahttps?://[a-z0-9-]+(\.[a-z0-9-]+)+(?:[:/][^\s<>]*)?\Z")
 
 Fields = dict[str, str | tuple[str, ...]]
@@ -295,9 +297,12 @@ def _many(told: Fields, name: str) -> tuple[str, ...]:
 
 
 def _instant(text: str) -> datetime | None:
+    """Return a time that names its zone, or that PowerShell wrote as milliseconds; None for any other."""
     try:
+        if written := JSON_DATE.fullmatch(text):
+            return from_micros(int(written[1]) * 1000)
         read = datetime.fromisoformat(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return read if read.tzinfo else None
 
