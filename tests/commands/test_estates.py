@@ -36,6 +36,8 @@ def test_the_truth_lies_beside_the_hand_ins_and_names_each(tmp_path: Path) -> No
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [
         "README.txt",
         "evidence",
+        "inventory.json",
+        "organisation",
         "truth.json",
     ]
 

@@ -1,6 +1,6 @@
 """Synthetic servers for trying things out: hand-ins with neutral names, the truth beside them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,12 +10,16 @@ from postvakt.errors import EvidenceError, UsageError
 
 EVIDENCE = "evidence"
 TRUTH = "truth.json"
+ORGANISATION = "organisation"
+INVENTORY = "inventory.json"
 LABEL = "README.txt"
 TOLD = (
     "Everything in this folder is synthetic: `postvakt estate` wrote it. No server, person or attack in it is real;\n"
     "addresses and names are those that are set aside for documentation.\n"
     f"{EVIDENCE}/ is to be handed in; {TRUTH} says what was done to each server, what a verdict should say,\n"
     "where each trace of it lies, and which traces are missing and why.\n"
+    f"{ORGANISATION}/ is what the organisation has of all its servers, for `postvakt inventory`; {INVENTORY} says\n"
+    "which there are.\n"
 )
 WARNING = (
     "The hand-ins hold the text of a web shell, as attacked servers do: a virus scanner may take files away. "
@@ -45,10 +49,20 @@ def write_into(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[st
             truths.append(truth)
             yield f"{path}  {_size(path) / 1024 / 1024:.1f} MiB  {server.name}"
         (output / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(truths), indent=1) + b"\n")
+        _write_organisation(output, servers, seed)
     except OSError as why:
         raise EvidenceError(f"{why.filename or output}: cannot be written: {why.strerror}") from why
     yield f"{hosts} synthetic servers, {days} days of logs; what is true of each: {output / TRUTH}"
     yield WARNING
+
+
+def _write_organisation(output: Path, servers: Sequence[estate.ServerPlan], seed: int) -> None:
+    files, truths = estate.organisation(servers, seed)
+    folder = output / ORGANISATION
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in files:
+        (folder / file.path).write_bytes(file.content)
+    (output / INVENTORY).write_bytes(msgspec.json.format(msgspec.json.encode(truths), indent=1) + b"\n")
 
 
 def _size(path: Path) -> int:

@@ -49,7 +49,9 @@ def namings(rows: Sequence[Listed]) -> list[Naming]:
 
 
 def _directory(rows: Sequence[Listed]) -> Iterator[Naming]:
-    servers = {_one(row.fields, "cn").lower() for row in rows if "msexchexchangeserver" in _classes(row)}
+    objects = [(row, _server_object(row)) for row in rows if "msexchexchangeserver" in _classes(row)]
+    servers = {word.names[0].lower() for _, word in objects}
+    named = {_one(row.fields, "dn").lower(): word.names for row, word in objects}
     for row in rows:
         classes = _classes(row)
         if "msexchexchangeserver" in classes:
@@ -59,7 +61,9 @@ def _directory(rows: Sequence[Listed]) -> Iterator[Naming]:
         elif "group" in classes:
             yield from _members(row)
         elif found := SERVER_OF.search(_one(row.fields, "dn")):
-            yield from _below(row, found[1], classes)
+            # The name alone may be another organisation's server; the place is this one's.
+            place = _one(row.fields, "dn")[found.start() :].lower()
+            yield from _below(row, named.get(place, (found[1],)), classes)
 
 
 def _server_object(row: Listed) -> Naming:
@@ -121,14 +125,14 @@ def _members(row: Listed) -> Iterator[Naming]:
         )
 
 
-def _below(row: Listed, server: str, classes: frozenset[str]) -> Iterator[Naming]:
+def _below(row: Listed, names: tuple[str, ...], classes: frozenset[str]) -> Iterator[Naming]:
     """Virtual directories and service connection points lie below the object of their server."""
     url = _one(row.fields, "msExchExternalHostName")
     if "serviceconnectionpoint" in classes or url:
         yield Naming(
             kind="directory",
             says="virtual directories and connection points of Active Directory",
-            names=(server,),
+            names=names,
             first=row.time,
             last=row.time,
             exchange="yes",

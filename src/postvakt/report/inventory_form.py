@@ -38,7 +38,7 @@ def as_json(rows: Sequence[ServerRow]) -> bytes:
 
 
 def as_csv(rows: Sequence[ServerRow]) -> bytes:
-    """Return a row for each server as UTF-8 with a byte order mark; several values of one cell are on lines."""
+    """Return a row for each server as UTF-8 with a byte order mark; several values of a cell are parted by bars."""
     written = io.StringIO(newline="")
     writer = csv.writer(written, quoting=csv.QUOTE_ALL, lineterminator="\r\n")
     writer.writerow(COLUMNS)
@@ -71,4 +71,4 @@ def _cells(row: ServerRow) -> tuple[str, ...]:
 
 
 def _joined(value: str | Iterable[str]) -> str:
-    return value if isinstance(value, str) else "\n".join(value)
+    return value if isinstance(value, str) else " | ".join(value)
