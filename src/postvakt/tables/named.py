@@ -81,9 +81,9 @@ QUESTIONS = (
     Question("mitigation_service", "ServerName of mitigation service logs", '"ServerName"', own=True),
     Question(
         "message_tracking",
-        "servers that messages were delivered to or taken from in message tracking logs",
+        "servers that messages were delivered on in message tracking logs",
         '"server-hostname"',
-        where="""upper("source") = 'STOREDRIVER' AND upper("event-id") IN ('DELIVER', 'RECEIVE')""",
+        where="""upper("event-id") = 'DELIVER'""",
         address='"server-ip"',
     ),
     Question(
@@ -97,7 +97,7 @@ QUESTIONS = (
         "message_tracking",
         "receive connectors in message tracking logs",
         r"""regexp_extract("connector-id", '^([^\\]+)\\', 1)""",
-        where="""upper("event-id") = 'RECEIVE' AND upper("source") = 'SMTP'""",
+        where="""upper("event-id") = 'RECEIVE'""",
     ),
     Question(
         "event",
