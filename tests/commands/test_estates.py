@@ -28,6 +28,7 @@ def test_the_truth_lies_beside_the_hand_ins_and_names_each(tmp_path: Path) -> No
         "since",
         "exchange",
         "forbids",
+        "culprits",
         "actors",
         "traces",
         "absent",

@@ -8,7 +8,7 @@ import pytest
 from postvakt import content
 from postvakt.commands import facts_file
 from postvakt.errors import ContentError
-from postvakt.model.fact import Fact
+from postvakt.model.fact import Fact, Victim
 from postvakt.tables.case import Case
 
 GOOD = """facts:
@@ -73,3 +73,45 @@ def test_a_bad_file_is_told(tmp_path: Path, old: str, new: str, told: str) -> No
 def test_bytes_that_are_no_text_are_told(tmp_path: Path) -> None:
     with pytest.raises(ContentError, match="byte 7: not UTF-8"):
         said(tmp_path, b"facts: \xff")
+
+
+VICTIM = """victim:
+  sector: utility
+  country: KZ
+  by: A. Person
+  at: 2021-03-04T10:00:00Z
+"""
+
+
+def victim(folder: Path, text: str) -> Victim | None:
+    (folder / "facts.yaml").write_text(text, encoding="utf-8")
+    return facts_file.victim(Case(folder))
+
+
+def test_sector_and_country_are_stated_by_somebody(tmp_path: Path) -> None:
+    stated = victim(tmp_path, VICTIM)
+    assert stated is not None
+    assert (stated.sector, stated.country, stated.by) == ("utility", "KZ", "A. Person")
+    assert said(tmp_path, GOOD + VICTIM) == said(tmp_path, GOOD)
+
+
+def test_nobody_stated_anything(tmp_path: Path) -> None:
+    assert facts_file.victim(Case(tmp_path)) is None
+    assert victim(tmp_path, GOOD) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("A. Person", '" "', "$.victim: by: says nobody"),
+        ("  sector: utility\n  country: KZ\n", "", "$.victim: states neither sector nor country"),
+        ("KZ", "Kazakhstan", "$.victim: country: 'Kazakhstan' is no country's two letters"),
+        ("T10:00:00Z", "T10:00:00", "$.victim: at: 2021-03-04T10:00:00 names no zone"),
+        ("sector", "trade", "unknown field `trade` - at `$.victim`"),
+        ("  by: A. Person\n", "", "missing required field `by` - at `$.victim`"),
+    ],
+)
+def test_a_statement_that_nobody_can_use_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
+    with pytest.raises(ContentError) as why:
+        victim(tmp_path, VICTIM.replace(old, new))
+    assert told in str(why.value)

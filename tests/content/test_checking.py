@@ -52,6 +52,21 @@ title: A chain
 steps:
   - {id: s, title: A page, stage: probe, needs: [iis], rules: [ID, "yara:a_page", indicator--1]}
 """.replace("ID", ID)
+MARKS = """sources:
+  S: {title: A report, published: 2021-03-02}
+marks:
+  - {id: page, title: A page, kind: behaviour, weight: 8, signs: [{rules: [page]}], needs: [iis]}
+  - {id: hash, title: A hash, kind: file, weight: 4, signs: [{values: [HASH]}], needs: [file]}
+  - {id: early, title: Early, kind: time, weight: 2, until: 2021-03-02T00:00:00Z}
+""".replace("HASH", HASH)
+ACTOR = """id: a
+title: Somebody
+kind: cluster
+claims:
+  - {mark: page, source: S}
+  - {mark: hash, source: S, sure: reported}
+  - {mark: early, source: S}
+"""
 SOUND = {
     "rules/page/rule.yml": RULE,
     "rules/page/hit.jsonl": '{"table": "iis", "deciding": ["cs-uri-stem"], "cs-uri-stem": "/x"}\n',
@@ -63,6 +78,8 @@ SOUND = {
     "indicators/i.json": BUNDLE,
     "directives/d.yaml": DIRECTIVE,
     "chains/c.yaml": CHAIN,
+    "marks/m.yaml": MARKS,
+    "actors/a.yaml": ACTOR,
     "builds/b.csv": "build,name,kb,date\n15.1.1.1,A,,\n15.1.1.2,B,KB5000871,2021-03-02\n",
 }
 
@@ -97,7 +114,43 @@ R, Y, N, D, C, B = (
     "chains/c.yaml",
     "builds/b.csv",
 )
+M, A = "marks/m.yaml", "actors/a.yaml"
 FAULTS = [
+    (changed(M, "rules: [page]", "rules: [leaf]"), M, "marks: page: leaf is no rule of ours"),
+    (changed(M, "rules: [page]", 'rules: ["yara:leaf"]'), M, "marks: page: yara:leaf is no rule of ours"),
+    (changed(M, HASH, "ab" * 32), M, f"marks: hash: {'ab' * 32} is no value of our indicators"),
+    (changed(M, "needs: [iis]", "needs: [smoke]"), M, "marks: page: needs: smoke is no coverage"),
+    (changed(M, ", needs: [file]", ""), M, "marks: hash: needs: names no source that would show it"),
+    (
+        changed(M, "weight: 4", "weight: 5"),
+        M,
+        "marks: hash: weight: 5 is not between 1 and 4, the most of a file",
+    ),
+    (
+        changed(M, "weight: 8", "weight: 0"),
+        M,
+        "marks: page: weight: 0 is not between 1 and 8, the most of a behaviour",
+    ),
+    (
+        changed(M, ", until: 2021-03-02T00:00:00Z", ""),
+        M,
+        "marks: early: says nothing by which it could be seen",
+    ),
+    (
+        changed(M, "published: 2021-03-02", "published: soon"),
+        M,
+        "Invalid RFC3339 encoded date - at `$.sources[...].published`",
+    ),
+    (changed(A, "mark: page", "mark: leaf"), A, "claims: leaf is no mark"),
+    (changed(A, "mark: page, source: S", "mark: page, source: T"), A, "claims: page: T is no source"),
+    (changed(A, "mark: early", "mark: page"), A, "claims: page stands twice"),
+    (changed(A, "  - {mark: early, source: S}\n", ""), "marks", "early is named by no actor"),
+    (changed(A, "kind: cluster", "kind: state"), A, "Invalid enum value 'state' - at `$.kind`"),
+    (
+        changed(M, "signs: [{values: [HASH]}]".replace("HASH", HASH), "signs: [{rules: [page]}]"),
+        A,
+        "claims: page and hash are shown by the same matches",
+    ),
     ({R: None}, R, "No such file or directory"),
     ({R: "- a\n"}, R, "not a mapping"),
     ({R: "title: [\n"}, R, "line 2, column 1: expected the node content, but found '<stream end>'"),
@@ -227,7 +280,7 @@ def test_fault(tmp_path, change, path, what):
 
 def test_everything_is_told_at_once(tmp_path):
     change = changed(R, "level: low", "level: bad") | changed(B, "KB5000871", "KB50") | {N: "[]"}
-    assert [problem.path for problem in content.check(laid(tmp_path, SOUND | change))] == [B, C, N, R]
+    assert [problem.path for problem in content.check(laid(tmp_path, SOUND | change))] == [B, C, N, M, R]
 
 
 def test_problems_come_in_the_order_of_paths(tmp_path):

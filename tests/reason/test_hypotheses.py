@@ -124,6 +124,17 @@ def test_public_tools_alone_support_nobody():
     assert {row.standing for row in found.rows} == {"insufficient"}
 
 
+def test_what_many_do_after_an_exploit_names_nobody():
+    """Everything that an opportunist shares with a known group, at once."""
+    theirs = {c.mark for c in SPECS["opportunist"].claims if not c.against}
+    common = [c.mark for c in SPECS["hafnium"].claims if c.mark in theirs and MARKS[c.mark].signs]
+    found = argued([shows(m) for m in common])
+    hafnium = next(row for row in found.rows if row.actor == "hafnium")
+    assert len(common) > 10
+    assert hafnium.points > hypotheses.ENOUGH
+    assert hafnium.standing == "insufficient"
+
+
 def test_a_shared_mark_counts_by_how_many_show_it():
     whole = first(["tunnel-page"])
     showing = hypotheses.shared(KNOWN)["tunnel-page"]

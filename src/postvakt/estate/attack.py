@@ -6,6 +6,7 @@ documentation.
 
 from collections.abc import Callable, Iterator, Mapping
 
+from postvakt.estate import culprits
 from postvakt.estate.deeds import Cmdlet, MailRead, PanelRequest, ProxyStep, ShellRequest, acts
 from postvakt.estate.people import USERS
 from postvakt.estate.plans import DOMAIN, Actor, ServerPlan
@@ -260,6 +261,8 @@ def shell_requests(server: ServerPlan) -> Iterator[ShellRequest]:
                     path=shell(server, owner).url_path,
                     agent=_agents(actor)[1],
                 )
+            if step == "as-opportunist":
+                yield from culprits.looked_for(actor)
 
 
 def control_panel_requests(server: ServerPlan) -> Iterator[PanelRequest]:

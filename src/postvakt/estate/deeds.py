@@ -59,6 +59,7 @@ class ShellRequest(Deed, frozen=True, kw_only=True):
 
     path: str
     agent: str
+    status: int = 200
 
 
 class PanelRequest(Deed, frozen=True, kw_only=True):
@@ -90,6 +91,9 @@ class Command(Deed, frozen=True, kw_only=True):
     parent: str
     pool: str = "MSExchangeOWAAppPool"
     """The application pool of a web server's process as parent."""
+
+    published: str = ""
+    """The SHA-1 under which the program is published, where it is a known one."""
 
 
 class LeftFile(Deed, frozen=True, kw_only=True):

@@ -108,6 +108,7 @@ def _attack_front(server: ServerPlan) -> Iterator[Line]:
             cs_uri_stem=request.path,
             c_ip=request.actor.address,
             user_agent=request.agent,
+            sc_status=request.status,
         )
         yield Line(request.time, text, request.trace("iis", "shell"))
 

@@ -4,7 +4,7 @@ import base64
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from postvakt.estate import shells
+from postvakt.estate import culprits, shells
 from postvakt.estate.deeds import Command, Deed, LeftFile, acts
 from postvakt.estate.plans import Actor, ServerPlan
 from postvakt.estate.stories import Step
@@ -157,6 +157,7 @@ COMMANDS: Mapping[Step, Callable[[ServerPlan, Actor], Iterator[Command]]] = {
     "dump": _dump,
     "spread": _spread,
     "ransom": _ransom,
+    **culprits.COMMANDS,
 }
 
 
@@ -251,6 +252,7 @@ LEFT: Mapping[Step, Callable[[ServerPlan, Actor], Iterator[LeftFile]]] = {
     "spread": _tool,
     "ransom": _encrypted,
     "um": _um_page,
+    **culprits.LEFT,
 }
 
 

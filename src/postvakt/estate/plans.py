@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from postvakt.estate.machines import USUAL_MACHINE, Build, Machine, machine
-from postvakt.estate.stories import KINDS, ORDER, STORIES, Scenario, Step, Story
+from postvakt.estate.stories import KINDS, ORDER, PLANTED, STORIES, Scenario, Step, Story
 
 Layout = Literal["folder", "kape", "velociraptor"]
 
@@ -114,7 +114,8 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(
             Actor(
                 number=number,
-                address=self.attacker if number == 0 else f"{NETWORKS[1]}.{200 + first % 50}",
+                address=act.address
+                or (self.attacker if number == 0 else f"{NETWORKS[1]}.{200 + first % 50}"),
                 began=self.began + min(timedelta(days=act.days), _whole_minutes(left)),
                 steps=act.steps,
             )
@@ -144,7 +145,18 @@ def plan(hosts: int, seed: int, days: int) -> list[ServerPlan]:
     dice.shuffle(turns)
     names = dice.sample(range(0x1000, 0x10000), hosts)
     return [
-        _server(index, turn, f"SRV-{names[index]:04X}", seed, days, dice) for index, turn in enumerate(turns)
+        _server(index, turn, KINDS[turn % len(KINDS)], f"SRV-{names[index]:04X}", seed, days, dice)
+        for index, turn in enumerate(turns)
+    ]
+
+
+def planted(seed: int, days: int) -> list[ServerPlan]:
+    """Return one server for each scenario in which a known actor is planted, on the usual machine."""
+    dice = random.Random(f"planted/{seed}")
+    names = dice.sample(range(0x1000, 0x10000), len(PLANTED))
+    return [
+        _server(index, 0, scenario, f"SRV-{names[index]:04X}", seed, days, dice)
+        for index, scenario in enumerate(PLANTED)
     ]
 
 
@@ -155,8 +167,9 @@ def _machine(turn: int, story: Story) -> Machine:
     return machine(turn + turn // len(KINDS), only=story.release)
 
 
-def _server(index: int, turn: int, name: str, seed: int, days: int, dice: random.Random) -> ServerPlan:
-    scenario = KINDS[turn % len(KINDS)]
+def _server(
+    index: int, turn: int, scenario: Scenario, name: str, seed: int, days: int, dice: random.Random
+) -> ServerPlan:
     story = STORIES[scenario]
     begins = max(
         ACQUIRED.replace(hour=0) - timedelta(days=days), INSTALLED_AT.replace(hour=0) + timedelta(days=1)

@@ -128,9 +128,11 @@ def _service_line(command: Command) -> str:
     return worker_line(command.pool) if command.parent == WORKER else command.parent
 
 
-def hashes(image: str) -> str:
-    """Return a hash text in Sysmon's form. It is that of the image's path: no real program has it."""
-    return "SHA256=" + hashlib.sha256(image.lower().encode()).hexdigest().upper()
+def hashes(image: str, published: str = "") -> str:
+    """Return a hash text in Sysmon's form. It is that of the image's path: no real program has it. A `published`
+    SHA-1 stands before it."""
+    known = f"SHA1={published.upper()}," if published else ""
+    return f"{known}SHA256=" + hashlib.sha256(image.lower().encode()).hexdigest().upper()
 
 
 def _number(line: str) -> int:

@@ -45,6 +45,9 @@ COPY_LOG = (
 ESCAPED = str.maketrans({"%": "%25", ":": "%3A"})
 
 
+OF_ANY_SERVER = ("Sysmon%4Operational.evtx", "/Security.evtx", "/System.evtx")
+"""What a server that is no Exchange server has as well, and that does not name Exchange as its own."""
+
 LEFT_OUT = {
     "": (),
     "exchange-logs": ("/Logging/", "/TransportRoles/Logs/"),
@@ -57,6 +60,8 @@ def made(server: ServerPlan) -> list[Made]:
     """Return every file of a server in the order of its path, and the traces that no file holds, in the order of
     their writers."""
     every = [one for source in SOURCES for one in source(server)]
+    if not server.story.exchange:
+        every = [one for one in every if isinstance(one, Absent) or one.path.endswith(OF_ANY_SERVER)]
     passed_over = LEFT_OUT[server.story.left_out]
     kept: list[Placed] = []
     absent: list[Made] = []

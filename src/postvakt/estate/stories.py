@@ -12,23 +12,28 @@ Scenario = Literal[
     "attempt-failed", "ssrf-only", "mail-taken", "shell-used", "lateral-movement", "ransomware", "two-actors",
     "responders-tools", "microsoft-scan", "check-scan", "logs-rolled", "no-exchange-logs", "no-web-logs",
     "exchange-2010", "exchange-2010-clean",
+    "planted-hafnium", "planted-tonto", "planted-opera", "planted-dltminer", "planted-opportunist",
+    "planted-address", "planted-two", "planted-sunburst",
 ]  # fmt: skip
 
 Step = Literal[
     "probe", "probe-again", "microsoft-scan", "check-scan", "blocked", "guess",
     "session", "mail", "write", "um", "use", "dump", "spread", "ransom", "wipe",
+    "as-hafnium", "as-tonto", "as-opera", "as-dltminer", "as-opportunist", "as-sunburst",
 ]  # fmt: skip
 """What an actor does. `blocked`: the chain against a patched server; `guess`: against one that does not know the back
-end that was guessed; `session`: the flaw answers; `mail`: it lets mail be read; `um`: the Unified Messaging flaw."""
+end that was guessed; `session`: the flaw answers; `mail`: it lets mail be read; `um`: the Unified Messaging flaw.
+`as-...`: what a known actor is told apart by."""
 
 Patched = Literal["never", "before", "later"]
 
 
 class Act(msgspec.Struct, frozen=True):
-    """What one actor does, in order, and how many days after the attack began."""
+    """What one actor does, in order, and how many days after the attack began. `address`: a published one."""
 
     steps: tuple[Step, ...]
     days: int = 0
+    address: str = ""
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +59,12 @@ class Story(msgspec.Struct, frozen=True, kw_only=True):
 
     on_patched: bool = False
     """Whether it all began after the patch."""
+
+    culprits: tuple[str, ...] = ()
+    """Who is planted by marks, as `content/actors` calls them."""
+
+    exchange: bool = True
+    """Whether it is an Exchange server; of another only the logs of Windows are handed in."""
 
 
 CHAIN: tuple[Step, ...] = ("session", "write")
@@ -97,6 +108,7 @@ STORIES: Mapping[Scenario, Story] = {
         outcome="compromised",
         grade="impact",
         acts=(Act((*CHAIN, "use")), Act(("ransom",), days=8)),
+        culprits=("dearcry",),
     ),
     "two-actors": Story(
         outcome="compromised",
@@ -105,7 +117,11 @@ STORIES: Mapping[Scenario, Story] = {
     ),
     "responders-tools": Story(outcome="clear", patched="before", responders=True),
     "microsoft-scan": Story(
-        outcome="clear", acts=(Act(("microsoft-scan",)),), patched="before", on_patched=True
+        outcome="clear",
+        acts=(Act(("microsoft-scan",)),),
+        patched="before",
+        on_patched=True,
+        culprits=("authorised-scanner",),
     ),
     "check-scan": Story(
         outcome="attempted",
@@ -127,7 +143,56 @@ STORIES: Mapping[Scenario, Story] = {
         forbids=SSRF,
     ),
     "exchange-2010-clean": Story(outcome="clear", patched="before", release=EXCHANGE_2010, forbids=SSRF),
+    "planted-hafnium": Story(
+        outcome="compromised",
+        grade="impact",
+        acts=(Act((*CHAIN, "use", "as-hafnium")),),
+        culprits=("hafnium",),
+    ),
+    "planted-tonto": Story(
+        outcome="compromised",
+        grade="credential-access",
+        acts=(Act((*CHAIN, "use", "as-tonto"), address="77.83.159.15"),),
+        culprits=("tonto",),
+    ),
+    "planted-opera": Story(
+        outcome="compromised",
+        grade="shell-used",
+        acts=(Act((*CHAIN, "use", "as-opera"), address="86.105.18.116"),),
+        culprits=("opera",),
+    ),
+    "planted-dltminer": Story(
+        outcome="compromised",
+        grade="impact",
+        acts=(Act((*CHAIN, "use", "as-dltminer")),),
+        culprits=("dltminer",),
+    ),
+    "planted-opportunist": Story(
+        outcome="attempted",
+        grade="probed",
+        acts=(Act(("probe", "as-opportunist")),),
+        culprits=("opportunist",),
+    ),
+    # A published address proves nothing: nobody is planted.
+    "planted-address": Story(
+        outcome="attempted", grade="probed", acts=(Act(("probe",), address="77.83.159.15"),)
+    ),
+    "planted-two": Story(
+        outcome="compromised",
+        grade="impact",
+        acts=(
+            Act((*CHAIN, "use", "as-opera"), address="86.105.18.116"),
+            Act((*CHAIN, "use", "as-dltminer"), days=3),
+        ),
+        culprits=("opera", "dltminer"),
+    ),
+    "planted-sunburst": Story(
+        outcome="inconclusive", acts=(Act(("as-sunburst",)),), culprits=("apt29",), exchange=False
+    ),
 }
-KINDS: tuple[Scenario, ...] = tuple(STORIES)
+PLANTED: tuple[Scenario, ...] = tuple(name for name in STORIES if name.startswith("planted-"))
+"""The scenarios in which a known actor is planted; they are written for themselves."""
+
+KINDS: tuple[Scenario, ...] = tuple(name for name in STORIES if name not in PLANTED)
 ORDER = KINDS[:6]
 """The six of the demo."""

@@ -54,7 +54,7 @@ def _process(server: ServerPlan, run: programs.Run) -> Event:
             uuid.UUID(int=0x3E7),
             0x3E7,
             0,
-            *("System", programs.hashes(run.image)),
+            *("System", programs.hashes(run.image, run.deed.published if run.deed else "")),
             run.parent_guid,
             run.parent_process,
             *(run.parent, run.parent_line),

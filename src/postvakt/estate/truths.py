@@ -46,6 +46,9 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     forbids: tuple[str, ...] = ()
     """Flaws that this server cannot have: no truthful finding names them."""
 
+    culprits: tuple[str, ...] = ()
+    """Who is planted by marks that tell actors apart, as `content/actors` calls them."""
+
     actors: tuple[ActorTruth, ...] = ()
     traces: tuple[Trace, ...] = ()
     absent: tuple[MissingTrace, ...] = ()
@@ -68,6 +71,7 @@ def truth(server: ServerPlan) -> Truth:
         since=since,
         exchange=f"Exchange {release.year} {release.update}, {'.'.join(map(str, release.build))}",
         forbids=story.forbids,
+        culprits=story.culprits,
         actors=tuple(
             ActorTruth(address=one.address, began=one.began, steps=one.steps) for one in server.actors
         ),

@@ -116,6 +116,7 @@ def _front(rows: Sequence[HypothesisRow]) -> list[HypothesisRow]:
 
 def _said(front: Sequence[HypothesisRow], rows: Sequence[HypothesisRow], specs: dict[str, ActorSpec]) -> str:
     first = front[0]
+    told = f"{first.points:g} point" if first.points == 1 else f"{first.points:g} points"
     names = " and ".join(row.title for row in front)
     if len(front) > 1:
         if all(hypotheses.grounded(row) for row in front):
@@ -123,18 +124,23 @@ def _said(front: Sequence[HypothesisRow], rows: Sequence[HypothesisRow], specs: 
                 f"The marks of {names} stand side by side, each on its own grounds. "
                 "Several actors on one server are possible."
             )
-        return f"A tie: the evidence resembles {names} alike ({first.points:g} points). Insufficient to say more."
+        return f"A tie: the evidence resembles {names} alike ({told}). Insufficient to say more."
     after = next((row for row in rows if row.actor != first.actor), None)
     second = f"; next {after.title} with {after.points:g}" if after else ""
     match first.standing:
         case "supported":
-            return f"The evidence supports {first.title} ({first.points:g} points{second})."
+            return f"The evidence supports {first.title} ({told}{second})."
         case "possible":
-            return f"Resembles {first.title} ({first.points:g} points{second}): possible, not shown."
+            return f"Resembles {first.title} ({told}{second}): possible, not shown."
         case "contradicted":
             return (
                 f"What speaks for {first.title} is outweighed by what speaks against it. "
                 "Insufficient to say who it was."
             )
+        case "insufficient" if first.points < hypotheses.LEAD:
+            return (
+                "Insufficient to say who it was: what was seen is shown by many "
+                f"(most for {first.title}: {told}{second})."
+            )
         case "insufficient":
-            return f"Resembles {first.title} ({first.points:g} points{second}); insufficient to say more."
+            return f"Resembles {first.title} ({told}{second}); insufficient to say more."

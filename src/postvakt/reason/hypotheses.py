@@ -5,8 +5,10 @@ by the number of actors that show it, rounded to one decimal. A mark that speaks
 times how sure, and half of that where it only was expected. Absence counts for nothing where the source that would
 show it was not read.
 
-An actor is `supported` by two distinguishing marks of different kinds, one of them behaviour or a tool, at least one
-shown by nobody else, with eight points and a lead of four. A name, an address or a hash decides nothing alone.
+An actor is `supported` by two distinguishing marks of different kinds, one of them behaviour or a tool, with eight
+points, four of them by marks that nobody else shows, and a lead of four. A name, an address or a hash decides nothing
+alone. `possible` takes four points by marks that nobody else shows, one of them behaviour or a tool or two of
+different kinds. Everything else is `insufficient`, or `contradicted` where what speaks against outweighs the rest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +27,7 @@ ENOUGH = 8.0
 """Points below which nobody is `supported`: two good marks of one actor alone, or one and several shared ones."""
 
 LEAD = 4.0
-"""Points between the first and the second that make a lead clear: the weight of one mark that nobody else shows."""
+"""Points that make a lead clear, and that marks must bring which nobody else shows: many shared ones make no actor."""
 
 FEW = 2
 """A mark that at most so many actors show distinguishes."""
@@ -292,7 +294,7 @@ def _distinguishing(weighed: Iterable[Weighed], few: int) -> list[Weighed]:
 def _distinguished(weighed: Sequence[Weighed]) -> bool:
     marks = _distinguishing(weighed, FEW)
     kinds = {one.kind for one in marks}
-    return bool(_distinguishing(weighed, 1)) and len(kinds) > 1 and bool(kinds & DECIDING)
+    return points(_distinguishing(weighed, 1)) >= LEAD and len(kinds) > 1 and bool(kinds & DECIDING)
 
 
 def _standing(total: float, weighed: Sequence[Weighed], others: Iterable[float]) -> Standing:
@@ -302,8 +304,9 @@ def _standing(total: float, weighed: Sequence[Weighed], others: Iterable[float])
     lead = total - max(others, default=0.0)
     if total >= ENOUGH and _distinguished(weighed) and lead >= LEAD:
         return "supported"
-    own = {one.kind for one in _distinguishing(weighed, 1)}
-    if total >= LEAD and (own & DECIDING or len(own) > 1):
+    own = _distinguishing(weighed, 1)
+    kinds = {one.kind for one in own}
+    if min(total, points(own)) >= LEAD and (kinds & DECIDING or len(kinds) > 1):
         return "possible"
     return "insufficient"
 
@@ -321,7 +324,7 @@ def _told(standing: Standing, actor: ActorSpec, weighed: Sequence[Weighed]) -> t
     if standing in ("insufficient", "possible"):
         told.append(
             "More would take two distinguishing marks of different kinds, one of them behaviour or a tool, "
-            f"{ENOUGH:g} points and a lead of {LEAD:g}."
+            f"{ENOUGH:g} points, {LEAD:g} of them by marks that nobody else shows, and a lead of {LEAD:g}."
         )
     if standing == "contradicted":
         told.append("What speaks against it weighs as much as what speaks for it.")
