@@ -58,3 +58,19 @@ def test_the_story_stands_between_the_records():
     steps = [row for row in rows(values.ONE) if row["data_type"] == "postvakt:step"]
     assert steps
     assert steps[0]["party"]
+
+
+def test_what_was_read_and_where_it_is_silent_stands_in_it():
+    told = rows(values.ONE)
+    described = {row["timestamp_desc"] for row in told if row["data_type"] == "postvakt:coverage"}
+    assert described == {"First record", "Last record", "Begin of a hole"}
+
+
+def test_the_first_row_counts_what_has_no_time():
+    made = finding("undated", sample=(sample(time=None), sample(1)))
+    (window,) = [
+        r for r in rows(values.report(values.host(findings=(made,)))) if r["data_type"] == "postvakt:window"
+    ]
+    assert "1 rows without a time" in window["message"]
+    (alone,) = rows(values.report())
+    assert "no host was recognised" in alone["message"]

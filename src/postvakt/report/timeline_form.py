@@ -1,6 +1,7 @@
 """The dated rows of a case as JSON lines that Timesketch imports: matched rows, and the steps of each party.
 
-Timesketch refuses a row without a time, so that rows without one are left out; the report tells them.
+Timesketch refuses a row without a time, so that rows without one are left out; the first row says how many they are.
+Where a log begins, ends or has a hole stands in it as well: an empty stretch may be one that nobody could see.
 """
 
 from collections.abc import Iterator
@@ -20,11 +21,12 @@ MOST = 4000
 
 
 def render(report: Report) -> bytes:
-    """Return one JSON object a line, by time, host and message; nothing where no row has a time.
+    """Return one JSON object a line, by time, host and message.
 
     Every row has `message`, `datetime` (ISO 8601, UTC) and `timestamp_desc`. Acknowledged findings stand in it, tagged.
     """
-    rows = [row for host in report.hosts for row in (*_records(host), *_steps(host))]
+    rows = [row for host in report.hosts for row in (*_records(host), *_steps(host), *_coverage(host))]
+    rows.append(_window(report))
     rows.sort(key=lambda row: (row["datetime"], row["host"], row["message"], row.get("source_file", "")))
     return b"".join(msgspec.json.encode(encodable_in(row)) + b"\n" for row in rows)
 
@@ -75,6 +77,48 @@ def _steps(host: HostRow) -> Iterator[dict[str, Any]]:
                 "last": _iso(step.last or step.first),
                 "tag": ["postvakt", "story"],
             }
+
+
+def _coverage(host: HostRow) -> Iterator[dict[str, Any]]:
+    for row in host.coverage:
+        told = [
+            (row.first, "First record", f"{row.artifact} begins: nothing of it was read before"),
+            (row.last, "Last record", f"{row.artifact} ends: nothing of it was read after"),
+            *(
+                (h.first, "Begin of a hole", f"{row.artifact} is silent until {_iso(h.last)}")
+                for h in row.holes
+            ),
+        ]
+        for time, described, message in told:
+            if time is not None:
+                yield {
+                    "message": message,
+                    "datetime": _iso(time),
+                    "timestamp_desc": described,
+                    "data_type": "postvakt:coverage",
+                    "host": host.host,
+                    "artifact": row.artifact,
+                    "tag": ["postvakt", "coverage"],
+                }
+
+
+def _window(report: Report) -> dict[str, Any]:
+    undated = sum(
+        sample.time is None for host in report.hosts for row in host.findings for sample in row.sample
+    )
+    hosts = (
+        f"{len(report.hosts)} hosts"
+        if report.hosts
+        else "no host was recognised, which says nothing of any server"
+    )
+    return {
+        "message": f"The time that is asked about begins: {hosts}; {undated} rows without a time are left out",
+        "datetime": _iso(report.window.start),
+        "timestamp_desc": "Begin of the window",
+        "data_type": "postvakt:window",
+        "host": "",
+        "tag": ["postvakt", "coverage"],
+    }
 
 
 def _iso(time: datetime) -> str:
