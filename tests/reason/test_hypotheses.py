@@ -335,6 +335,8 @@ def test_the_marks_of_one_kind_from_two_parties_make_no_one_actor():
 def test_rows_are_kept_short_and_the_others_are_counted():
     found = argued([shows(m.id) for m in KNOWN.marks if m.signs and not m.common], roles=())
     assert len(found.rows) == 5
+    sides = [{w.side for w in row.weighed} & {"not-seen", "not-visible"} for row in found.rows]
+    assert [bool(side) for side in sides] == [True, True, False, False, False]
     assert found.summed[0].others == len(KNOWN.actors) - 5
 
 

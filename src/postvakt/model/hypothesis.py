@@ -28,7 +28,8 @@ class Weighed(msgspec.Struct, frozen=True, kw_only=True):
 
 class HypothesisRow(msgspec.Struct, frozen=True, kw_only=True):
     """One actor held against one host's evidence, or against that of one party of its story. `points` is the sum of
-    `weighed`; `told` what the standing rests on and what would change it."""
+    `weighed`; `told` what the standing rests on and what would change it. Only the first of a host list what was not
+    seen or not visible."""
 
     actor: str
     title: str

@@ -16,6 +16,9 @@ from postvakt.reason.hypotheses import Held
 SHOWN = 5
 """Hypotheses that are kept of a host; how many others were held against it is told."""
 
+IN_FULL = 2
+"""Hypotheses of which the marks that were not seen or not visible are listed too; of the others they are counted."""
+
 PARTIES = 4
 """Parties of one host that are argued about on their own, those that went furthest first."""
 
@@ -44,14 +47,22 @@ def argued(
     parties = _parties(story)
     several = len(parties) > 1
     rows = tuple(_host_rows(rows, several=several))
-    kept, summed = [*rows[:SHOWN]], [_summed(rows, known, several=several, kept=SHOWN)]
+    kept, summed = (
+        [*rows[:IN_FULL], *map(_short, rows[IN_FULL:SHOWN])],
+        [_summed(rows, known, several=several, kept=SHOWN)],
+    )
     for party in parties[:PARTIES] if several else ():
         held = msgspec.structs.replace(host, findings=_of_party(party, parties, counted), party=party.id)
         of_party = hypotheses.rows(held, known)
         row = _summed(of_party, known, several=False, kept=1)
         summed.append(msgspec.structs.replace(row, party=party.id, addresses=party.addresses))
-        kept += of_party[:1]
+        kept += map(_short, of_party[:1])
     return Argued(tuple(kept), tuple(summed))
+
+
+def _short(row: HypothesisRow) -> HypothesisRow:
+    unseen = ("not-seen", "not-visible")
+    return msgspec.structs.replace(row, weighed=tuple(one for one in row.weighed if one.side not in unseen))
 
 
 def _host_rows(rows: Sequence[HypothesisRow], *, several: bool) -> Iterable[HypothesisRow]:

@@ -136,7 +136,7 @@ def _look(mark: Mark, held: Held) -> _Look:
         return _Look(tuple(found), told=True)
     read = {row.artifact for row in held.coverage if row.records}
     if not read & set(mark.needs):
-        return _Look(blind=f"none of {', '.join(mark.needs)} was read")
+        return _Look(blind=f"not read: {', '.join(mark.needs)}")
     return _Look(blind=undecided)
 
 
@@ -235,7 +235,7 @@ def _claimed(
         how=how,
         source=f"{source.title}, {claim.sure}",
         findings=tuple(row.id for row in findings),
-        shared_with=tuple(title for title in showing if title != actor.title),
+        shared_with=tuple(title for title in showing if title != actor.title) if told else (),
     )
 
 
@@ -263,7 +263,7 @@ def _absent(claim: Claim, mark: Mark, look: _Look) -> _Counted:
         return _side("not-visible", f"0: {look.blind}")
     if claim.expected:
         return _against(mark, claim, EXPECTED)
-    return _side("not-seen", "0: it would be seen, and is not; that it was done is not said of every case")
+    return _side("not-seen", "0: its sources were read" if mark.signs else "0: it does not fit")
 
 
 def _against(mark: Mark, claim: Claim, part: float) -> _Counted:
