@@ -49,3 +49,10 @@ def test_a_tag_that_is_no_technique_makes_no_cell():
     made, told = layer(hostile.HOST)
     assert all(name[:1] == "T" and name[1:5].isdigit() for name in told)
     assert len(told) == len(made["techniques"])
+
+
+def test_a_fleet_is_cut_and_counted():
+    many = [values.host(f"EX{n:03d}", findings=(SSRF,), coverage=()) for n in range(40)]
+    _, told = layer(*many)
+    assert told["T1190"]["comment"].splitlines()[-1] == "and 28 more findings"
+    assert told["T1190"]["metadata"][-1] == {"name": "not visible", "value": "on 68 more places"}

@@ -43,7 +43,7 @@ SHOWN_BY: Mapping[str, tuple[str, ...]] = {
 
 _TECHNIQUE = re.compile(r"[Tt]\d{4}(\.\d{3})?")
 FINDINGS = 12
-"""Findings that the comment of a technique names; how many more there are is told."""
+"""Findings, and places where nothing was visible, that a technique names; how many more there are is told."""
 
 
 def render(report: Report) -> bytes:
@@ -87,10 +87,7 @@ def _techniques(report: Report) -> Iterator[dict[str, Any]]:
                     found[technique.upper()].append((host, row))
     unseen = _unseen(report)
     for technique in sorted({*found, *unseen}):
-        blind = [
-            {"name": f"not visible on {host}", "value": f"{source} was not read"}
-            for host, source in unseen.get(technique, ())
-        ]
+        blind = _blind(unseen.get(technique, []))
         seen = found.get(technique, [])
         yield _seen(technique, seen, blind) if seen else _grey(technique, blind)
 
@@ -116,6 +113,14 @@ def _seen(
             *blind,
         ],
     }
+
+
+def _blind(unseen: list[tuple[str, str]]) -> list[dict[str, str]]:
+    told = [{"name": f"not visible on {host}", "value": f"{source} was not read"} for host, source in unseen]
+    if len(told) > FINDINGS:
+        more = {"name": "not visible", "value": f"on {words.count(len(told) - FINDINGS, 'more place')}"}
+        return [*told[:FINDINGS], more]
+    return told
 
 
 def _grey(technique: str, blind: list[dict[str, str]]) -> dict[str, Any]:
