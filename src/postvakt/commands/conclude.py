@@ -81,6 +81,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         mitigations=prepared.content.mitigations,
         knowledge=prepared.content.knowledge,
         victim=facts_file.victim(case),
+        eviction=prepared.content.eviction,
         baselines=second_look.held_against(case, (i.evidence.id for i in intakes), concluded, owners),
     )
     made = reasoning.assemble(facts)

@@ -13,13 +13,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from postvakt.content import forms, known, library, marking, stix
+from postvakt.content import forms, known, library, marking, responding, stix
 from postvakt.content.encoded import ENDING
 from postvakt.content.facts import FACTS
 from postvakt.errors import ContentError
 from postvakt.model.actor import ActorSpec, MarkBook
 from postvakt.model.build import Build, Flaw
-from postvakt.model.collecting import CollectorSpec, Family
 from postvakt.model.directive import ChainSpec, Condition, Directive, Question, Requirement, Version
 from postvakt.model.form import Workbook
 from postvakt.model.mitigation import Mitigation
@@ -69,12 +68,6 @@ def check(root: Traversable | None = None) -> list[Problem]:
     actors, actors_told = _opened(
         library.files(place, "actors", ".yaml"), lambda f, p: library.converted(f, p, ActorSpec)
     )
-    families, families_told = _opened(
-        library.files(place, "collecting", ".yaml"), lambda f, p: library.converted(f, p, Family)
-    )
-    collectors, collectors_told = _opened(
-        library.files(place, "collectors", ".yaml"), lambda f, p: library.converted(f, p, CollectorSpec)
-    )
     numbers = {build.number for _, rows in builds for build in rows}
     names = {
         *(str(rule.get("id")) for _, rule in rules),
@@ -85,7 +78,6 @@ def check(root: Traversable | None = None) -> list[Problem]:
     problems += workbooks_told
     problems += mitigations_told
     problems += [*books_told, *actors_told]
-    problems += [*families_told, *collectors_told, *_collecting(families, collectors)]
     problems += _each(rules, lambda path, rule: _rule(rule, _folder(place, path)))
     problems += _each(yara, lambda path, text: _yara(text, _folder(place, path)))
     problems += _each(bundles, lambda _, text: stix.faults(text.text))
@@ -102,30 +94,8 @@ def check(root: Traversable | None = None) -> list[Problem]:
         books, actors, rules, [name for name in names if name.startswith(marking.YARA)], bundles
     )
     problems += _shared_ids(rules)
+    problems += [Problem(path, what) for path, what in responding.faults(place)]
     return sorted(problems)
-
-
-def _collecting(
-    families: Iterable[tuple[str, Family]], collectors: Iterable[tuple[str, CollectorSpec]]
-) -> Iterator[Problem]:
-    """Yield what is wrong with where traces lie: a name that two things claim, and one that nothing has."""
-    known: dict[str, str] = {}
-    for path, family in families:
-        for one in family.collect:
-            for name in (f"id {one.id}", *(f"covers {covered}" for covered in one.covers)):
-                if name in known:
-                    yield Problem(path, f"{name}: {known[name]} has it already")
-                known[name] = f"{path} {one.id}"
-            if not (one.spots or one.by or one.instead):
-                yield Problem(path, f"{one.id}: neither where it lies nor what collects it")
-            if bool(one.moved_by) != bool(one.moved):
-                yield Problem(path, f"{one.id}: moved_by and moved belong together")
-    for path, collector in collectors:
-        if path != f"collectors/{collector.id}.yaml":
-            yield Problem(path, f"id {collector.id} is not the file's name")
-        for name in collector.cannot:
-            if f"id {name}" not in known:
-                yield Problem(path, f"cannot {name}: nothing of that id is collected")
 
 
 def _opened(

@@ -18,6 +18,7 @@ from postvakt.model.actor import ActorSpec, Knowledge, MarkBook
 from postvakt.model.build import Build, Flaw
 from postvakt.model.collecting import Collectable, CollectorSpec, Family
 from postvakt.model.directive import ChainSpec, Directive
+from postvakt.model.eviction import Eviction
 from postvakt.model.form import Workbook
 from postvakt.model.hunt import Hunt
 from postvakt.model.mitigation import Mitigation
@@ -53,6 +54,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     knowledge: Knowledge
     collecting: tuple[Collectable, ...]
     collectors: tuple[CollectorSpec, ...]
+    eviction: Eviction
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -104,6 +106,15 @@ def load(root: Traversable | None = None) -> Content:
         collectors=tuple(
             converted(file, path, CollectorSpec) for path, file in files(place, "collectors", ".yaml")
         ),
+        eviction=_joined(converted(file, path, Eviction) for path, file in files(place, "eviction", ".yaml")),
+    )
+
+
+def _joined(parts: Iterable[Eviction]) -> Eviction:
+    held = list(parts)
+    return Eviction(
+        measures=tuple(one for part in held for one in part.measures),
+        remnants=tuple(one for part in held for one in part.remnants),
     )
 
 

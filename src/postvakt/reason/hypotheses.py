@@ -263,7 +263,9 @@ def _absent(claim: Claim, mark: Mark, look: _Look) -> _Counted:
         return _side("not-visible", f"0: {look.blind}")
     if claim.expected:
         return _against(mark, claim, EXPECTED)
-    return _side("not-seen", "0: not there, though a source of it was read" if mark.signs else "0: it does not fit")
+    return _side(
+        "not-seen", "0: not there, though a source of it was read" if mark.signs else "0: it does not fit"
+    )
 
 
 def _against(mark: Mark, claim: Claim, part: float) -> _Counted:

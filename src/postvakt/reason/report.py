@@ -12,6 +12,7 @@ from postvakt.model.baseline import BaselineRow
 from postvakt.model.build import Build, Flaw
 from postvakt.model.conclusion import HostConclusion, MatchGroup
 from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
+from postvakt.model.eviction import Eviction
 from postvakt.model.evidence import Evidence
 from postvakt.model.fact import Fact, Victim
 from postvakt.model.gap import Gap
@@ -45,6 +46,7 @@ from postvakt.reason import (
     updating,
     verdict,
 )
+from postvakt.reason.eviction import evict
 from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.shared import shared
 from postvakt.reason.story import Seen, reached_by_intruders, story
@@ -82,6 +84,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     victim: Victim | None = None
     namings: Sequence[Naming] = ()
     askers: Mapping[str, tuple[str, ...]] = {}
+    eviction: Eviction = Eviction()
 
 
 class Owners:
@@ -232,6 +235,7 @@ def _host(
         exposure=exposure,
         build_doubts=(*builds.disagreements(sightings), *builds.unlisted(facts.builds, sightings)),
         update=updating.advice(sightings, exposure, facts.flaws, facts.builds),
+        eviction=evict(host, judged, found, told, facts.eviction, facts.directive.id, facts.hosts),
     )
 
 

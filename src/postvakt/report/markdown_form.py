@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from postvakt.model.build import ExposureRow
+from postvakt.model.eviction import EvictionRow
 from postvakt.model.report import FindingRow, HostRow, Report
 from postvakt.report import words
 from postvakt.report.layout import gap_groups, refused_rules
@@ -114,6 +115,8 @@ def _host(host: HostRow) -> Iterator[str]:
     yield from _list("What the sources of its builds leave open", [prose(told) for told in host.build_doubts])
     yield from _list("What to install", [prose(step) for step in host.update])
     yield from _who(host)
+    rotated = [_eviction(row) for row in host.eviction]
+    yield from _list("What to rotate, remove and rebuild, in this order", rotated, most=STORY)
     yield from _list("What to do next", [prose(step) for step in words.next_steps(host)])
 
 
@@ -147,6 +150,13 @@ def _unseen(host: HostRow) -> Iterator[str]:
 
 def _flaw(row: ExposureRow) -> str:
     return f"**{prose(row.title)}** ({prose(', '.join(row.cves))}) {prose(words.exposure(row))}"
+
+
+def _eviction(row: EvictionRow) -> str:
+    evidence = row.kind in ("persistence", "tool") or " " not in row.what
+    named = code(row.what) if evidence else prose(row.what)
+    sure = "shown" if row.sure == "shown" else "within reach"
+    return f"{row.order}\\. **{named}** ({row.kind.replace('-', ' ')}, {sure}): {prose(row.do)}. {prose(row.why)}"
 
 
 def _finding(row: FindingRow) -> str:
