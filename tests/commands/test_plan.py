@@ -37,6 +37,18 @@ def test_a_case_without_web_logs_is_asked_for_them_and_for_no_log_that_was_read(
     assert not [path for path, _ in after if "HttpProxy" in path or path.endswith("\\config\\")]
 
 
+def test_logs_that_the_configuration_says_were_moved_are_looked_for_there(tmp_path: Path) -> None:
+    hand_in = cases.hand_in("clean", tmp_path, "hand-in")
+    remove(hand_in, WEB)
+    config = hand_in / "C/Windows/System32/inetsrv/config/applicationHost.config"
+    text = config.read_text("utf-8-sig")
+    told = re.sub(r'(<logFile[^>]* directory=)"[^"]*"', r'\1"E:\\Web Logs"', text)
+    assert told != text
+    config.write_text(told, "utf-8")
+    cases.triaged(tmp_path / "case", hand_in)
+    assert ("E:\\Web Logs\\", "*.log") in masks(tmp_path / "case")
+
+
 def test_without_a_case_the_directive_says_what_to_collect() -> None:
     for directive in ("ed-21-02", "ed-25-02", "kev-cve-2026-42897"):
         made = plan.plan("powershell", directive=directive, case=None, host=None, apart=True)

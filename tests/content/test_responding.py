@@ -33,6 +33,7 @@ FAULTS = [
     ("collecting/a.yaml", "id: memory", "id: logs", "id logs: collecting/a.yaml logs has it already"),
     ("collecting/a.yaml", "    by: {velociraptor: X}\n", "", "memory: neither where it lies nor what collects it"),
     ("collecting/a.yaml", "    by:", "    moved_by: x\n    by:", "moved_by and moved"),
+    ("collecting/a.yaml", "    by:", "    includes: [x]\n    by:", "memory includes x: nothing of that id"),
     ("collecting/a.yaml", "folder:", "place:", "unknown field `place`"),
     ("collectors/kape.yaml", "id: kape", "id: acquire", "id acquire is not the file's name"),
     ("collectors/kape.yaml", "{memory: never}", "{disk: never}", "cannot disk: nothing of that id is collected"),

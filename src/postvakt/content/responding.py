@@ -20,7 +20,9 @@ def faults(root: Traversable) -> Iterator[Fault]:
     known: dict[str, str] = {}
     for path, file in library.files(root, "collecting", ".yaml"):
         try:
-            yield from _family(path, library.converted(file, path, Family), known)
+            family = library.converted(file, path, Family)
+            yield from _family(path, family, known)
+            yield from _parts(path, family, known)
         except ContentError as why:
             yield path, str(why).removeprefix(f"{path}: ")
     for path, file in library.files(root, "collectors", ".yaml"):
@@ -46,6 +48,13 @@ def _family(path: str, family: Family, known: dict[str, str]) -> Iterator[Fault]
             yield path, f"{one.id}: neither where it lies nor what collects it"
         if bool(one.moved_by) != bool(one.moved):
             yield path, f"{one.id}: moved_by and moved belong together"
+
+
+def _parts(path: str, family: Family, known: dict[str, str]) -> Iterator[Fault]:
+    for one in family.collect:
+        for name in one.includes:
+            if f"id {name}" not in known:
+                yield path, f"{one.id} includes {name}: nothing of that id is collected"
 
 
 def _collector(path: str, collector: CollectorSpec, known: dict[str, str]) -> Iterator[Fault]:

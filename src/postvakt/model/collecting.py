@@ -30,7 +30,8 @@ class Collectable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     `turn` orders: what is lost soonest has the lowest. `kept` says how long the server keeps it, `size` what to reckon
     with. `moved_by` are beginnings of what a clue says its folder by; the files of that folder are then `moved`.
-    `by` names what collects it where no collector's files can (memory), `instead` what a person hands in.
+    `by` names what collects it where no collector's files can (memory), `instead` what a person hands in. `includes`
+    are ids of what need not be taken beside it; what is `optional` is taken only where something is asked of it.
     """
 
     id: str
@@ -44,6 +45,8 @@ class Collectable(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     moved: tuple[Spot, ...] = ()
     by: dict[Collector, str] = {}
     instead: str = ""
+    includes: tuple[str, ...] = ()
+    optional: bool = False
 
 
 class Family(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

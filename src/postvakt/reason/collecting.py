@@ -43,7 +43,8 @@ class Server(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(directive: Directive, collector: CollectorSpec, known: Sequence[Collectable]) -> Plan:
-    """Return what any server must be asked for to meet a directive, on whatever branch it ends."""
+    """Return what any server must be asked for to meet a directive, on whatever branch it ends, and what else rules
+    ask: persistence shows in tasks and configurations that no directive names."""
     wanted: Reasons = defaultdict(set)
     for question in directive.questions:
         for name in _names(question):
@@ -51,6 +52,10 @@ def plan(directive: Directive, collector: CollectorSpec, known: Sequence[Collect
     for requirement in directive.requirements:
         for name in requirement.needs:
             wanted[name].add(requirement.id)
+    named = {found.id for name in wanted if (found := covering(name, known))}
+    for one in known:
+        if one.id not in named and not one.optional and "*" not in one.covers[0]:
+            wanted[one.covers[0]].add("rules")
     batch = _batch(wanted, collector, known, (), "")
     return Plan(
         directive=directive.id, title=directive.title, collector=collector, batches=(batch,) if wanted else ()
@@ -169,6 +174,9 @@ def _batch(
             lacking.append(NotTaken(name=name, why=refused))
         else:
             chosen[found.id].append(name)
+    for found_id in [*chosen]:
+        for part in by_id[found_id].includes:
+            chosen[found_id] += chosen.pop(part, [])
     place = install_path.rstrip("\\")
     if place and not PLAIN.fullmatch(place):
         lacking.append(NotTaken(name="install path", why=f"no plain folder, look for it yourself: {place!a}"))

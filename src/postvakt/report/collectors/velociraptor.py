@@ -29,11 +29,11 @@ LET Files = SELECT * FROM foreach(row=Places, query={
     FROM glob(globs=Glob, accessor=Accessor)
     WHERE NOT IsDir
   })
+  GROUP BY OSPath
 
 SELECT Artifact, OSPath, Size, Mtime, Btime,
     upload(file=OSPath, accessor=Accessor, mtime=Mtime) AS Upload
 FROM Files
-GROUP BY OSPath
 """
 
 
