@@ -1,6 +1,9 @@
 """From a case to a collector's input: what closes its gaps, where this server keeps it, and nothing that was read."""
 
+import csv
+import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +13,7 @@ from postvakt.commands import plan
 from postvakt.errors import UsageError
 from tests.commands import cases
 
+Reads = Callable[[str], list[re.Pattern[str]]]
 WEB = re.compile(r"/W3SVC\d+/")
 
 
@@ -61,3 +65,58 @@ def test_what_is_not_known_is_said(tmp_path: Path) -> None:
         plan.plan("cylr", directive="", case=None, host=None, apart=False)
     with pytest.raises(UsageError, match="ed-21-02"):
         plan.plan("kape", directive="ed-99", case=None, host=None, apart=False)
+
+
+def kape(text: str) -> list[re.Pattern[str]]:
+    """What each target takes, as patterns of lower-case paths with `/`."""
+    made = []
+    for target in yaml.safe_load(text)["Targets"]:
+        folder, mask = (spelled(target[name].replace("%user%", "*")) for name in ("Path", "FileMask"))
+        made.append(re.compile(folder + ("(.*/)?" if target.get("Recursive") else "") + mask))
+    return made
+
+
+def velociraptor(text: str) -> list[re.Pattern[str]]:
+    """What each glob takes, `**` as one folder or more."""
+    _, installed, wanted = ["", *(parameter["default"] for parameter in yaml.safe_load(text)["parameters"])]
+    rows = csv.DictReader(io.StringIO(wanted))
+    globs = [row["Glob"].replace("%ExchangeInstallPath%", installed) for row in rows]
+    return [
+        re.compile(spelled(glob.replace("**", "\0")).replace("\0", ".+").replace("\\x00", ".+"))
+        for glob in globs
+    ]
+
+
+def powershell(text: str) -> list[re.Pattern[str]]:
+    """What each place of the script takes."""
+    installed = re.findall(r"^\$installed = '(.*)'", text, re.MULTILINE)[0]
+    rows = re.findall(r"@\{ Id = '.*?'; Folder = '(.*?)'; Mask = '(.*?)'; Recursive = \$(\w+);", text)
+    known = {"%ExchangeInstallPath%": installed, "%SystemDrive%": "C:", "%SystemRoot%": "C:\\Windows"}
+    made = []
+    for folder, mask, recursive in rows:
+        place = folder.replace("%Profile%", "C:\\Users\\*")
+        for name, value in known.items():
+            place = place.replace(name, value)
+        made.append(
+            re.compile(spelled(place) + "/" + ("(.*/)?" if recursive == "true" else "") + spelled(mask))
+        )
+    return made
+
+
+def spelled(pattern: str) -> str:
+    return re.escape(pattern.lower().replace("\\", "/")).replace("\\*", "[^/]*")
+
+
+@pytest.mark.parametrize("read", [kape, velociraptor, powershell])
+def test_a_collector_would_take_every_file_of_a_whole_hand_in(read: Reads, tmp_path: Path) -> None:
+    """What a synthetic server holds is what Postvakt reads: nothing of it may slip through a plan."""
+    hand_in = cases.hand_in("attacked", tmp_path, "hand-in")
+    made = plan.plan(read.__name__, directive="ed-21-02", case=None, host=None, apart=False)
+    patterns = read(made.files[""].decode("utf-8-sig"))
+    paths = [f"c:/{file.relative_to(hand_in / 'C').as_posix().lower()}" for file in files(hand_in / "C")]
+    assert len(paths) > 100
+    assert [path for path in paths if not any(pattern.fullmatch(path) for pattern in patterns)] == []
+
+
+def files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
