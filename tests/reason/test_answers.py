@@ -9,6 +9,7 @@ from postvakt import content
 from postvakt.model.build import ExposureRow
 from postvakt.model.directive import Directive
 from postvakt.model.fact import Fact
+from postvakt.model.inventory import ServerRow
 from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import AnswerRow, CoverageRow, FindingRow, QuestionRow, VerdictRow
 from postvakt.reason import answers
@@ -322,3 +323,18 @@ def test_an_incident_is_owed_within_the_hour_of_its_first_finding() -> None:
     row = of_server(looked(FOUND, findings=(found,)))["4"]
     assert row.within_hours == 1
     assert found.title in row.basis
+
+
+def test_the_servers_that_sources_name_are_told_beside_the_answer() -> None:
+    listing = [
+        ServerRow(name=name, names=(), sources=(), submitted=submitted, exchange=exchange)
+        for name, submitted, exchange in (
+            ("ex01", True, "yes"), ("ex02", False, "likely"), ("dc01", True, "no"),
+        )
+    ]  # fmt: skip
+    told = answers.agency(directive(), (), answers.Words(()), listing)
+    rows = {row.requirement: row for row in told}
+    assert rows["1.identify"].state == "unknown"
+    assert rows["1.identify"].basis.endswith("; collected 1 of the 2 servers that the sources name")
+    assert "collect ex02, or say why not" in rows["1.identify"].lacks
+    assert [row.requirement for row in told if "that the sources name" in row.basis] == ["1.identify"]

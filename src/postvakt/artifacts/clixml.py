@@ -13,7 +13,7 @@ from postvakt.artifacts.troubles import Troubles
 from postvakt.artifacts.xml_stream import Tag, tags
 from postvakt.model.evidence import Source
 
-MOST_PROPERTIES = 2_000_000
+MOST_PROPERTIES = 10_000_000
 MOST_REMEMBERED = 50_000
 """Objects whose print is kept for those who refer to them."""
 

@@ -99,6 +99,8 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     `needs` are coverage names that must have been read, and `questions` those that must be answerable, for it to
     be met. `ask` is what only a person can say: evidence alone then never meets it, unless `shown_by` decides.
     `within_hours` of the first finding that demands it, as `within_source` has it.
+    `inventory`: it asks which servers there are, so that beside the answer stands which ones the sources of a case
+    name.
     """
 
     id: str
@@ -118,6 +120,7 @@ class Requirement(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     shown_by: ShownBy | None = None
     within_hours: int = 0
     within_source: str = ""
+    inventory: bool = False
 
 
 class Directive(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

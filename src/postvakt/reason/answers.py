@@ -12,6 +12,7 @@ from postvakt.model.build import ExposureRow
 from postvakt.model.clock import iso
 from postvakt.model.directive import Branch, Condition, Directive, Requirement, ShownBy
 from postvakt.model.fact import ALL, Fact
+from postvakt.model.inventory import ServerRow
 from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import (
     AnswerRow,
@@ -24,6 +25,10 @@ from postvakt.model.report import (
 )
 from postvakt.model.rule import LEVELS
 from postvakt.reason.findings import LABELLED
+from postvakt.reason.inventory import collected
+
+MOST_NAMED = 20
+"""Servers that one answer names."""
 
 NOBODY_SAID = "the evidence cannot say this; a person must"
 
@@ -77,8 +82,13 @@ def server(directive: Directive, looked: Looked, words: Words) -> tuple[AnswerRo
     )
 
 
-def agency(directive: Directive, servers: Sequence[Looked], words: Words) -> tuple[AnswerRow, ...]:
-    """Answer the requirements that are asked of the agency once, whether it has a server or none."""
+def agency(
+    directive: Directive, servers: Sequence[Looked], words: Words, listing: Sequence[ServerRow] = ()
+) -> tuple[AnswerRow, ...]:
+    """Answer the requirements that are asked of the agency once, whether it has a server or none.
+
+    `listing` are the servers that the sources of the case name.
+    """
     path = _joined([taken(directive, looked, words) for looked in servers])
     nobody = Looked(
         host=ALL,
@@ -89,10 +99,29 @@ def agency(directive: Directive, servers: Sequence[Looked], words: Words) -> tup
         coverage=(),
     )
     return tuple(
-        _answer(directive, requirement, nobody, path, words)
+        _counted(_answer(directive, requirement, nobody, path, words), requirement, listing)
         for requirement in directive.requirements
         if requirement.of == "agency"
     )
+
+
+def _counted(row: AnswerRow, requirement: Requirement, listing: Sequence[ServerRow]) -> AnswerRow:
+    """Tell beside the answer how many of the servers that sources name were collected; that no source names another
+    does not say that there is none."""
+    if not requirement.inventory or not listing or row.state == "not-applicable":
+        return row
+    count, missing = collected(listing)
+    basis = f"{row.basis}; collected {count} of the {count + len(missing)} servers that the sources name"
+    lacks = (
+        ()
+        if row.state == "met"
+        else tuple(f"collect {name}, or say why not" for name in missing[:MOST_NAMED])
+    )
+    if len(missing) > MOST_NAMED and lacks:
+        lacks += (
+            f"{len(missing) - MOST_NAMED} more servers that were never collected stand in the inventory",
+        )
+    return _with(row, row.state, basis, (*row.lacks, *lacks))
 
 
 def in_order(directive: Directive, rows: Iterable[AnswerRow]) -> tuple[AnswerRow, ...]:

@@ -16,7 +16,7 @@ from postvakt.model.eviction import Eviction
 from postvakt.model.evidence import Evidence
 from postvakt.model.fact import Fact, Victim
 from postvakt.model.gap import Gap
-from postvakt.model.inventory import Naming
+from postvakt.model.inventory import Naming, ServerRow
 from postvakt.model.mitigation import Mitigation
 from postvakt.model.report import (
     SCHEMA,
@@ -130,7 +130,7 @@ def assemble(facts: Facts) -> Report:
     rows = tuple(_host(hosts[name], spans[name], gaps[name], matches[name], facts) for name in sorted(hosts))
     rows = tuple(row for row in rows if not _only_lists(row, hosts[row.host]))
     listing = inventory.inventory(rows, facts.namings, _asked(facts))
-    rows, of_agency = _answered(rows, facts)
+    rows, of_agency = _answered(rows, facts, listing)
     return Report(
         schema=SCHEMA,
         postvakt=facts.version,
@@ -244,12 +244,14 @@ def _of_exchange(host: HostConclusion, facts: Facts) -> Sequence[Flaw]:
     return facts.flaws if host.builds or "exchange" in host.roles else ()
 
 
-def _answered(rows: Sequence[HostRow], facts: Facts) -> tuple[tuple[HostRow, ...], tuple[AnswerRow, ...]]:
+def _answered(
+    rows: Sequence[HostRow], facts: Facts, listing: Sequence[ServerRow]
+) -> tuple[tuple[HostRow, ...], tuple[AnswerRow, ...]]:
     """Return the hosts with their answers, and the agency's own; a host tells those as well, for its reader."""
     words = answers.Words(facts.said)
     looked = [_looked(row, facts.content) for row in rows]
     servers = [one for one in looked if "exchange" in (one.roles or ("exchange",)) and one.host != UNASSIGNED]
-    of_agency = answers.agency(facts.directive, servers, words)
+    of_agency = answers.agency(facts.directive, servers, words, listing)
     told = (answers.server(facts.directive, one, words) for one in looked)
     return tuple(
         msgspec.structs.replace(row, answers=answers.in_order(facts.directive, (*own, *of_agency)))
