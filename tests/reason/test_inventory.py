@@ -1,6 +1,6 @@
 """Words on servers put together: what is one server, what stays apart, and what is told of each."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -162,6 +162,19 @@ def test_builds_are_compared_as_far_as_both_are_known(build: str, other: str, di
 
 
 @pytest.mark.parametrize(
+    ("first", "later", "differ"),
+    [(DAY, DAY + timedelta(days=1), False), (DAY, DAY, True), (None, None, True)],
+)
+def test_one_source_that_tells_two_builds_at_two_times_saw_an_update(
+    first: datetime | None, later: datetime | None, differ: bool
+) -> None:
+    words = (word(EX01, build="15.1.2106.2", last=first), word(EX01, build="15.1.2106.13", last=later))
+    told = rows(*words)[EX01]
+    assert any("differ on its build" in one for one in told.told) is differ
+    assert told.sources[0].build == "15.1.2106.13"
+
+
+@pytest.mark.parametrize(
     ("address", "own", "outside"),
     [
         ("203.0.113.9", ["192.0.2.10"], True),
@@ -240,3 +253,52 @@ def test_an_ordinary_certificate_names_no_server() -> None:
         [listed("certificate", common_name="www.corp.example", names=("www.corp.example",))]
     )
     assert told == []
+
+
+def exported(kind: str, server: str, by: str = "", **told: str) -> list[Listed]:
+    return [
+        Listed(
+            table="exchange_object",
+            by=by,
+            place=f"{kind}.xml, {line}",
+            time=None,
+            fields={"object": "1", "kind": kind, "property": name, "value": value}
+            | ({"server": server} if server else {}),
+        )
+        for line, (name, value) in enumerate(told.items(), 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rows_of", "found"),
+    [
+        (
+            exported("ExchangeServer", "EX01", AdminDisplayVersion="Version 15.2 (Build 986.5)"),
+            [("EX01", "15.2.986")],
+        ),
+        (
+            exported("VulnerabilityReport", "EX01", BuildVersion="15.2.986.5", Online="true"),
+            [("EX01", "15.2.986.5")],
+        ),
+        (
+            exported("VulnerabilityReport", "EX01", BuildVersion="15.2.986.5", Online="false"),
+            [("EX01", "15.2.986")],
+        ),
+        (
+            exported(
+                "FileVersionInfo", "", "EX01", FileVersion="15.02.0986.005", OriginalFilename="ExSetup.exe"
+            ),
+            [("EX01", "15.2.986.5")],
+        ),
+        (
+            exported("FileVersionInfo", "", "EX01", FileVersion="10.0.1.1", OriginalFilename="cachtokn.dll"),
+            [],
+        ),
+        (
+            exported("FileVersionInfo", "", "", FileVersion="15.02.0986.005", OriginalFilename="ExSetup.exe"),
+            [],
+        ),
+    ],
+)
+def test_what_exported_objects_know_of_a_build(rows_of: list[Listed], found: list[tuple[str, str]]) -> None:
+    assert [(told.names[0], told.build) for told in namings.namings(rows_of)] == found

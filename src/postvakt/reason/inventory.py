@@ -11,6 +11,7 @@ from postvakt.model.build import CU_ONLY
 from postvakt.model.clock import iso
 from postvakt.model.inventory import Facing, Naming, ServerRow, ServerSource
 from postvakt.model.report import BuildRow, HostRow
+from postvakt.reason.hosts import EXPORTED
 from postvakt.reason.joining_names import Server, servers, short
 from postvakt.reason.namings import first_and_last
 
@@ -84,7 +85,8 @@ def _evidence(host: HostRow, words: Iterable[Naming], asked: Mapping[str, Asked]
                     full[name.lower()] += word.count
     read = [row for row in host.coverage if row.artifact.partition(":")[0] not in ABOUT_OTHERS]
     named = sorted(full, key=lambda name: (-full[name], name))
-    last = _last(host.builds)
+    # What an exported object says is a source of its own, beside this one.
+    last = _last([row for row in host.builds if not row.source.startswith(EXPORTED)])
     others = [f"Its evidence also names it {name}." for name in named[1:]]
     return Naming(
         kind="evidence",
@@ -165,7 +167,8 @@ def _sources(words: Iterable[Naming]) -> tuple[ServerSource, ...]:
 def _source(words: Sequence[Naming]) -> ServerSource:
     first, last = first_and_last(words)
     built = sorted(
-        (word for word in words if word.build), key=lambda w: (w.last is not None, iso(w.last) or "", w.build)
+        (word for word in words if word.build),
+        key=lambda w: (w.last is not None, iso(w.last) or "", _parts(w.build)),
     )
     return ServerSource(
         kind=words[0].kind,
@@ -176,6 +179,10 @@ def _source(words: Sequence[Naming]) -> ServerSource:
         build=built[-1].build if built else "",
         places=tuple(sorted({place for word in words for place in word.places})[:MOST_PLACES]),
     )
+
+
+def _parts(build: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in build.split(".") if part.isascii() and part.isdigit())
 
 
 def _facing(words: Sequence[Naming], asked: Asked, addresses: Sequence[str]) -> tuple[Facing, str]:
@@ -219,7 +226,7 @@ def _told(row: ServerRow, server: Server, *, listed: bool) -> Iterator[str]:
     if server.fits:
         yield f"Its short name fits {' and '.join(server.fits)}; which of them is meant is not told."
     yield from sorted({note for word in server.words for note in word.notes})
-    yield from _disagreements(row.sources)
+    yield from _disagreements(server.words)
     if listed and row.exchange in ("yes", "likely") and all(s.kind != "directory" for s in row.sources):
         yield (
             "The export of Active Directory does not list it: removed since, an Edge server, of another forest,"
@@ -234,21 +241,33 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
 
 
-def _disagreements(sources: Sequence[ServerSource]) -> Iterator[str]:
-    """Tell of builds that cannot be one: other cumulative updates, or other revisions where both are known."""
-    built = [source for source in sources if source.build]
+def _disagreements(words: Sequence[Naming]) -> Iterator[str]:
+    """Tell of builds that cannot be one: other cumulative updates, or other revisions where both are known.
+
+    One source that tells two builds at two times saw an update.
+    """
+    first_of: dict[tuple[int, str, str], Naming] = {}
+    for word in sorted(words, key=lambda w: (KINDS.index(w.kind), w.says, w.last is None, iso(w.last) or "")):
+        if word.build:
+            first_of.setdefault((KINDS.index(word.kind), word.says, word.build), word)
+    built = list(first_of.values())[:MOST_SOURCES]
     for number, one in enumerate(built):
         for other in built[number + 1 :]:
-            parts = min(one.build.count("."), other.build.count(".")) + 1
-            if one.build.split(".")[:parts] != other.build.split(".")[:parts]:
+            updated = one.says == other.says and one.last and other.last and one.last != other.last
+            if not updated and not _may_be_one(one.build, other.build):
                 yield f"Sources differ on its build: {_said(one)}; {_said(other)}."
                 return
 
 
-def _said(source: ServerSource) -> str:
-    at = f" on {source.last:%Y-%m-%d}" if source.last else ""
-    known = " (cumulative update only)" if source.build.count(".") == 2 else ""
-    return f"{source.says} says {source.build}{known}{at}"
+def _may_be_one(build: str, other: str) -> bool:
+    parts = min(build.count("."), other.count(".")) + 1
+    return build.split(".")[:parts] == other.split(".")[:parts]
+
+
+def _said(word: Naming) -> str:
+    at = f" on {word.last:%Y-%m-%d}" if word.last else ""
+    known = " (cumulative update only)" if word.build.count(".") == 2 else ""
+    return f"{word.says} says {word.build}{known}{at}"
 
 
 def _with_neighbours(rows: Sequence[ServerRow], found: Sequence[Server]) -> Iterator[ServerRow]:

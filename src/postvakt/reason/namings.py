@@ -147,23 +147,28 @@ def _exported(rows: Sequence[Listed]) -> Iterator[Naming]:
         return row.place.rpartition(", ")[0], _one(row.fields, "object")
 
     for _, properties in groupby(rows, of_object):
-        yield _object(list(properties))
+        yield from _object(list(properties))
 
 
-def _object(rows: Sequence[Listed]) -> Naming:
+def _object(rows: Sequence[Listed]) -> Iterator[Naming]:
     kind = _one(rows[0].fields, "kind")
     told = {_one(row.fields, "property").rpartition("/")[2]: _one(row.fields, "value") for row in rows}
     at = _instant(told.get("GenerationTime", ""))
     named = [told.get(name, "") for name in ("Fqdn", "ServerName")]
-    of_exchange = kind in EXCHANGE_KINDS or kind.endswith("VirtualDirectory")
+    server = _one(rows[0].fields, "server") or rows[0].by
+    of_setup = told.get("OriginalFilename", "").lower() == "exsetup.exe"
+    if not server or (kind == "FileVersionInfo" and not of_setup):
+        return  # another program's version, or a server that nothing names
+    of_exchange = of_setup or kind in EXCHANGE_KINDS or kind.endswith("VirtualDirectory")
     says = {
+        "FileVersionInfo": "exported version of ExSetup.exe",
         "HealthChecker": "HealthChecker's file",
         "VulnerabilityReport": "HealthChecker's list of vulnerabilities",
     }
-    return Naming(
+    yield Naming(
         kind="health-checker",
         says=says.get(kind, f"exported object {kind}"),
-        names=(_one(rows[0].fields, "server"), *(name for name in named if name)),
+        names=(server, *(name for name in named if name)),
         first=at,
         last=at,
         build=_exported_build(told),

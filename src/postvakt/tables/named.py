@@ -134,11 +134,11 @@ LISTED: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "exchange_object": (
         ("object", "kind", "server", "property", "value"),
-        r"""server IS NOT NULL AND value IS NOT NULL AND regexp_full_match(property,
+        r"""(server IS NOT NULL OR kind = 'FileVersionInfo') AND value IS NOT NULL AND regexp_full_match(property,
             '(HealthCheckerExchangeServer/)?(ExchangeInformation/)?((BuildInformation/(ExchangeSetup/FileVersion'
             '|ExchangeSetup/FailedGetExSetup|VersionInformation/BuildVersion|BuildNumber|ServerRole))'
             '|(Get(Exchange|Mailbox)Server/)?(Fqdn|Name|Site|ServerRole|AdminDisplayVersion|DatabaseAvailabilityGroup)'
-            '|ServerName|MachineName|GenerationTime|BuildVersion|ExternalUrl|Online)')""",
+            '|FileVersion|OriginalFilename|ServerName|MachineName|GenerationTime|BuildVersion|ExternalUrl|Online)')""",
     ),
     "nmap": (
         ("address", "names", "computer", "port", "state", "product", "title", "certificate_names", "build"),
