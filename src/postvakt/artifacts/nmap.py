@@ -25,7 +25,7 @@ NMAP = TableSpec(
     columns=(
         Column("address", kind="ip", about="the host's; null where the scan gives none"),
         Column("names", "strings", kind="host", about="as the scan was told or looked up"),
-        Column("computer", kind="host", about="the name that the host gives itself (NTLM), in full where it does"),
+        Column("computer", kind="host", about="the name that the host gives itself, in NTLM or X-FEServer"),
         Column("port", "int", low=0, high=65535, about="null for a host without a port"),
         Column("protocol"),
         Column("state", about="open, closed, filtered; of a host without a port: up, down"),
@@ -52,7 +52,11 @@ ARTIFACT = Artifact(
 )
 
 MOST_PORTS = 65_536 * 2
-LONGEST_OUTPUT = 65_536
+MOST_CPES = 20
+MOST_SCRIPTS = 5000
+"""Scripts of one host whose output is kept: a whole host waits until its name is known."""
+
+LONGEST_OUTPUT = 16_384
 OWA_PATH = re.compile(r"/(?:owa|ecp)/(?:auth/)?(1[45]\.\d{1,2}\.\d{1,5}(?:\.\d{1,5})?)/", re.IGNORECASE)
 OWA_HEADER = re.compile(r"X-OWA-Version:\s*(1[45]\.\d{1,2}\.\d{1,5}(?:\.\d{1,5})?)", re.IGNORECASE)
 COMPUTER = (
@@ -76,6 +80,7 @@ class _Host(msgspec.Struct):
     ports: list[dict[str, Any]] = []
     scripts: list[dict[str, str]] = []
     after_ports: bool = False
+    told: int = 0
 
 
 def parse(source: Source) -> Iterator[Read]:
@@ -99,6 +104,8 @@ def _records(source: Source, troubles: Troubles) -> Iterator[dict[str, Any]]:
                 host = None
         elif host is not None and tag.opens:
             _take(host, tag, troubles)
+        elif host is not None and tag.name == "cpe" and host.ports and len(host.ports[-1]["cpe"]) < MOST_CPES:
+            host.ports[-1]["cpe"].append(tag.text)
     if host is not None:
         yield from _rows(host)
 
@@ -112,28 +119,27 @@ def _take(host: _Host, tag: Tag, troubles: Troubles) -> None:
     elif tag.name == "hostname" and told.get("name") and len(host.names) < MOST_PORTS:
         host.names.append(told["name"])
     elif tag.name == "port":
-        if len(host.ports) >= MOST_PORTS:
-            troubles.note("limited", f"more than {MOST_PORTS} ports of one host", tag.line)
-            return
-        port: dict[str, Any] = {
-            "locator": tag.line,
-            "protocol": told.get("protocol"),
-            "scripts": [],
-            "cpe": [],
-        }
-        number = told.get("portid", "")
-        if number.isascii() and number.isdigit() and int(number) <= 65535:
-            port["port"] = int(number)
-        else:
-            port["portid"] = number
-            troubles.note("unparsed", "a port that is no number; its row is kept", tag.line)
-        host.ports.append(port)
+        _port(host, tag, troubles)
     elif tag.name == "hostscript":
         host.after_ports = True
-    elif tag.name == "script" and (host.after_ports or not host.ports):
-        _script(host.scripts, told)
+    elif tag.name == "script":
+        _script(host, tag, troubles)
     elif host.ports:
         _of_port(host.ports[-1], tag)
+
+
+def _port(host: _Host, tag: Tag, troubles: Troubles) -> None:
+    if len(host.ports) >= MOST_PORTS:
+        troubles.note("limited", f"more than {MOST_PORTS} ports of one host", tag.line)
+        return
+    protocol, number = tag.attributes.get("protocol"), tag.attributes.get("portid", "")
+    port: dict[str, Any] = {"locator": tag.line, "protocol": protocol, "scripts": [], "cpe": []}
+    if number.isascii() and number.isdigit() and int(number) <= 65535:
+        port["port"] = int(number)
+    else:
+        port["portid"] = number
+        troubles.note("unparsed", "a port that is no number; its row is kept", tag.line)
+    host.ports.append(port)
 
 
 def _of_port(port: dict[str, Any], tag: Tag) -> None:
@@ -143,13 +149,16 @@ def _of_port(port: dict[str, Any], tag: Tag) -> None:
     elif tag.name == "service":
         port["service"] = told.get("name")
         port |= {name: told[name] for name in ("product", "version", "extrainfo", "hostname") if name in told}
-    elif tag.name == "script":
-        _script(port["scripts"], told)
 
 
-def _script(scripts: list[dict[str, str]], told: dict[str, str]) -> None:
-    if told.get("id"):
-        scripts.append({"name": told["id"], "value": told.get("output", "")[:LONGEST_OUTPUT]})
+def _script(host: _Host, tag: Tag, troubles: Troubles) -> None:
+    host.told += 1
+    if host.told > MOST_SCRIPTS:
+        troubles.note("limited", f"more than {MOST_SCRIPTS} scripts of one host", tag.line)
+        return
+    scripts = host.scripts if host.after_ports or not host.ports else host.ports[-1]["scripts"]
+    output = tag.attributes.get("output", "")[:LONGEST_OUTPUT]
+    scripts.append({"name": tag.attributes.get("id", ""), "value": output})
 
 
 def _rows(host: _Host) -> Iterator[dict[str, Any]]:
