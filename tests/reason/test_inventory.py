@@ -96,6 +96,16 @@ def rows(
             [EX01, "ex02.corp.example", "mail.corp.example"],
             id="a name that several servers share joins nothing",
         ),
+        pytest.param(
+            [word(EX01), word(EX01_BRANCH), word("EX01", kind="scan", aliases=(EX01,))],
+            [EX01_BRANCH, EX01],
+            id="a full name beside a short one tells which is meant",
+        ),
+        pytest.param(
+            [word(EX01, addresses=("192.0.2.1",)), word(EX01_BRANCH), word("EX01", addresses=("192.0.2.1",))],
+            [EX01_BRANCH, EX01],
+            id="an address beside a short name tells which is meant",
+        ),
         pytest.param([word(EX01, exchange="unknown")], [], id="a host that nothing says is Exchange"),
         pytest.param(
             [word("EX01", EX01), word(EX01, "ex01.old.example")], [EX01], id="one source gives two names"
@@ -232,6 +242,43 @@ def test_a_directory_s_serial_number_is_the_cumulative_update() -> None:
     assert [(t.build, t.names, t.roles[0], t.site) for t in told] == [
         ("15.2.1118", ("EX01", EX01), "Mailbox", "North")
     ]
+
+
+@pytest.mark.parametrize("between", ["\n", ";"])
+def test_members_of_exchange_s_groups_are_likely_servers(between: str) -> None:
+    members = [
+        "CN=EX01,OU=Servers,DC=corp,DC=example",
+        "CN=Some,OU=Microsoft Exchange Security Groups,DC=corp,DC=example",
+    ]
+    told = namings.namings(
+        [
+            listed(
+                "directory_object",
+                objectClass=("group",),
+                cn="Exchange Servers",
+                member=between.join(members),
+            )
+        ]
+    )
+    assert [(t.names, t.exchange) for t in told] == [(("EX01", "EX01.corp.example"), "likely")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"servicePrincipalName": "HOST/ex01\nexchangeMDB/ex01"}, [("yes", ())]),
+        (
+            {"servicePrincipalName": "exchangeMDB/ex01", "userAccountControl": "4098"},
+            [("yes", ("Its computer account in Active Directory is disabled.",))],
+        ),
+        ({"servicePrincipalName": "HOST/ex01"}, []),
+    ],
+)
+def test_computer_accounts(fields: dict[str, str], found: list[tuple[str, tuple[str, ...]]]) -> None:
+    row = listed(
+        "directory_object", dn="CN=EX01,DC=corp,DC=example", objectClass=("computer",), cn="EX01", **fields
+    )
+    assert [(told.exchange, told.notes) for told in namings.namings([row])] == found
 
 
 def test_a_script_in_an_external_address_publishes_nothing() -> None:

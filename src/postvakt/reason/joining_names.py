@@ -116,10 +116,19 @@ class _Joined:
 
     def add_short(self, word: Naming) -> None:
         fits = self._fitting(word.names[0])
+        if len(fits) > 1:
+            # What is said beside the short name may tell which of them is meant.
+            fits = self._named_beside(word, fits) or fits
         if len(fits) == 1:
             self.add(next(iter(fits)), word)
         else:
             self.add(word.names[0], word).fits = tuple(sorted(fits))
+
+    def _named_beside(self, word: Naming, fits: set[str]) -> set[str]:
+        by_alias = fits & {self.root(name) for name in word.aliases if name in self._above}
+        return by_alias or {
+            key for address in word.addresses for key in self._of_address.get(address, ()) if key in fits
+        }
 
     def _fitting(self, name: str) -> set[str]:
         fits = self._of_short.get(name, set())

@@ -29,6 +29,9 @@ GROUPS = ("exchange servers", "exchange trusted subsystem")
 NO_SERVERS = ("ou=microsoft exchange security groups", "cn=microsoft exchange system objects")
 EXCHANGE_KINDS = ("HealthChecker", "VulnerabilityReport", "ExchangeServer", "MailboxServer")
 JSON_DATE = re.compile(r"/Date\((\d{1,15})\)/")
+MEMBERS = re.compile(r"\n|;(?=CN=)")
+"""Between the members of a group: line feeds of an LDIF, semicolons of csvde."""
+
 WEB_URL = re.compile(r"(?i)\Ahttps?://[a-z0-9-]+(\.[a-z0-9-]+)+(?:[:/][^\s<>]*)?\Z")
 
 Fields = dict[str, str | tuple[str, ...]]
@@ -111,7 +114,7 @@ def _computer(row: Listed, servers: set[str]) -> Iterator[Naming]:
 def _members(row: Listed) -> Iterator[Naming]:
     if _one(row.fields, "cn").lower() not in GROUPS:
         return
-    for member in _one(row.fields, "member").splitlines():
+    for member in MEMBERS.split(_one(row.fields, "member")):
         if any(part in member.lower() for part in NO_SERVERS):
             continue
         name = _first_name(member)

@@ -101,7 +101,7 @@ QUESTIONS = (
     ),
     Question(
         "event",
-        "Computer of its event logs",
+        "Computer of event logs",
         '"Computer"',
         where="contains(\"Computer\", '.')",
         exchange="unknown",
