@@ -342,3 +342,22 @@ def test_rows_are_kept_short_and_the_others_are_counted():
 
 def test_a_host_on_which_nothing_happened_has_no_row():
     assert argued([finding("context")]) == attribution.Argued()
+
+
+def test_a_stage_of_anothers_rule_speaks_against_nobody():
+    foreign = finding("impact", origin="pack", rule="theirs", techniques=("T1486",))
+    found = argued([shows("microsoft-scan", stage="authorised-scan"), foreign])
+    assert (found.rows[0].actor, found.rows[0].standing) == ("authorised-scanner", "possible")
+
+
+def test_without_a_clear_lead_nobody_is_supported():
+    rows = hypotheses.rows(held([*PLANTED["tonto"], *PLANTED["calypso"]]), KNOWN)
+    assert [row.standing for row in rows[:2]] == ["possible", "possible"]
+    assert rows[0].points - rows[1].points < hypotheses.LEAD
+
+
+@pytest.mark.parametrize(
+    ("value", "by_hand"), [(0.25, 0.3), (0.45, 0.5), (5 * 0.5 / 3, 0.8), (4.0, 4.0), (0.0, 0.0)]
+)
+def test_a_half_is_rounded_up_as_by_hand(value, by_hand):
+    assert hypotheses._rounded(value) == by_hand
