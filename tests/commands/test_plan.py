@@ -120,3 +120,22 @@ def test_a_collector_would_take_every_file_of_a_whole_hand_in(read: Reads, tmp_p
 
 def files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_hosts_that_want_different_things_get_a_file_each(tmp_path: Path) -> None:
+    one = cases.hand_in("clean", tmp_path, "one")
+    other = cases.hand_in("probed", tmp_path, "other")
+    remove(one, WEB)
+    report = cases.triaged(tmp_path / "case", one, other)
+    with pytest.raises(UsageError, match="2 groups of hosts want different things"):
+        plan.plan("kape", directive="", case=tmp_path / "case", host=None, apart=False)
+    made = plan.plan("kape", directive="", case=tmp_path / "case", host=None, apart=True)
+    assert list(made.files) == ["postvakt-ed-21-02-01.tkape", "postvakt-ed-21-02-02.tkape"]
+    name = next(host.host for host in report.hosts if not any(row.artifact == "iis" for row in host.coverage))
+    alone = plan.plan("kape", directive="", case=tmp_path / "case", host=name, apart=False)
+    assert f"# For: {name}\n" in alone.files[""].decode()
+    assert alone.files[""] in made.files.values()
+    with pytest.raises(UsageError, match="the case has"):
+        plan.plan("kape", directive="", case=tmp_path / "case", host="NOBODY", apart=False)
+    with pytest.raises(UsageError, match="the case answers ed-21-02"):
+        plan.plan("kape", directive="ed-25-02", case=tmp_path / "case", host=None, apart=False)
