@@ -14,7 +14,7 @@ SHELL = EvictionRow(
     findings=("f",),
 )  # fmt: skip
 KEY = EvictionRow(
-    order=3, kind="key", what="krbtgt of the domain", do="Reset it twice", why="NTDS", sure="within-reach"
+    order=3, kind="key", what="krbtgt of the domain", do="Reset twice", why="NTDS", sure="within-reach"
 )
 
 
