@@ -14,14 +14,13 @@ from cryptography.x509.oid import NameOID
 from postvakt.artifacts.troubles import Troubles
 from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
-from postvakt.model.table import Column, LogSource, TableSpec
+from postvakt.model.table import Column, TableSpec
 from postvakt.tables.rows import Read, Reader, batches
 
 CERTIFICATE = TableSpec(
     name="certificate",
     title="Certificates",
     locator="record",
-    logsources=(LogSource(category="certificate"),),
     columns=(
         Column("common_name", kind="domain"),
         Column("names", "strings", kind="domain", about="its other DNS names"),

@@ -14,14 +14,13 @@ from postvakt.artifacts.troubles import Troubles
 from postvakt.artifacts.xml_stream import Tag, tags
 from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
-from postvakt.model.table import Column, LogSource, TableSpec
+from postvakt.model.table import Column, TableSpec
 from postvakt.tables.rows import Read, Reader, batches
 
 NMAP = TableSpec(
     name="nmap",
     title="Ports that an Nmap scan found",
     locator="line",
-    logsources=(LogSource(product="nmap"),),
     columns=(
         Column("address", kind="ip", about="the host's; null where the scan gives none"),
         Column("names", "strings", kind="host", about="as the scan was told or looked up"),

@@ -68,7 +68,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         hosts=concluded,
         root_of=root_of,
         spans=[span for r in results for span in r.spans],
-        gaps=gaps,
+        gaps=[*gaps, *named.gaps],
         matches=list(matches.groups(case, found, artifacts.TABLES, _explainer(prepared.plan))),
         specs=artifacts.TABLES,
         acknowledged=acknowledgements(case),

@@ -80,7 +80,14 @@ def _clear(output: Path) -> None:
             raise UsageError(f"{output}: holds something that no demo made; choose a new folder")
         output.mkdir(parents=True, exist_ok=True)
         mark.touch()
-        for name in (estates.EVIDENCE, CASE, estates.TRUTH, estates.LABEL):
+        for name in (
+            estates.EVIDENCE,
+            estates.ORGANISATION,
+            CASE,
+            estates.TRUTH,
+            estates.INVENTORY,
+            estates.LABEL,
+        ):
             _remove(output / name)
     except OSError as why:
         raise EvidenceError(f"{why.filename or output}: cannot be made anew: {why.strerror}") from why

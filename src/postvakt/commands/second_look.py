@@ -14,6 +14,7 @@ from postvakt.commands import work
 from postvakt.model.baseline import BaselineRow
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.evidence import Member
+from postvakt.model.gap import Gap
 from postvakt.model.inventory import Naming
 from postvakt.model.rule import Rule
 from postvakt.model.story import Trace
@@ -110,10 +111,11 @@ def held_against(
 
 
 class NamedServers(msgspec.Struct, frozen=True):
-    """Every word on a server in the case, and by host who asked through its front end."""
+    """Every word on a server in the case, by host who asked through its front end, and what was left."""
 
     words: tuple[Naming, ...]
     askers: dict[str, tuple[str, ...]]
+    gaps: tuple[Gap, ...]
 
 
 def named(case: Case, results: Iterable[ParseResult], owners: Owners) -> NamedServers:
@@ -129,4 +131,10 @@ def named(case: Case, results: Iterable[ParseResult], owners: Owners) -> NamedSe
                 whose[part.evidence, source] = held[0] if len(held) == 1 and held[0] != UNASSIGNED else ""
     with Named(case, parts, [(*place, host) for place, host in sorted(whose.items())]) as tables:
         words = (*tables.logs(), *namings.namings(tables.listed()))
-        return NamedServers(words, tables.askers())
+        askers = tables.askers()
+        detail = "the inventory takes the first {} names or rows; what more there is names servers that are not in it"
+        left = (
+            Gap(artifact=table, why="limited", detail=detail.format(most))
+            for table, most in sorted(tables.limited.items())
+        )
+        return NamedServers(words, askers, tuple(left))

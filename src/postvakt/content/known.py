@@ -1,8 +1,9 @@
 """The names that content may use: log sources, tables, coverage. A test holds them to the parsers' own tables."""
 
 SERVICES = frozenset((
-    "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "ews", "exchange_log", "exchange_setup", "file",
-    "http_proxy", "iis_config", "message_tracking", "mitigation_service", "msert", "oab_generator", "test_proxylogon",
+    "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "ews", "exchange_log",
+    "exchange_object", "exchange_setup", "file", "http_proxy", "iis_config", "message_tracking", "mitigation_service",
+    "msert", "oab_generator", "test_proxylogon",
     "transport_agent",
 ))  # fmt: skip
 """Services of the log source `product: exchange`."""
@@ -18,9 +19,9 @@ WINDOWS_SERVICES = frozenset((
 ))  # fmt: skip
 
 TABLES = frozenset((
-    "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "event", "ews", "exchange_log",
-    "exchange_setup", "file", "http_proxy", "httperr", "iis", "iis_config", "message_tracking", "mft_entry",
-    "mitigation_service", "msert", "oab_generator", "powershell_history", "prefetch", "registry_key",
+    "certificate", "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "event", "ews", "exchange_log",
+    "exchange_object", "exchange_setup", "file", "http_proxy", "httperr", "iis", "iis_config", "message_tracking",
+    "mft_entry", "mitigation_service", "msert", "nmap", "oab_generator", "powershell_history", "prefetch", "registry_key",
     "registry_trace", "registry_value", "scheduled_task", "test_proxylogon", "transport_agent", "usn_record",
 ))  # fmt: skip
 

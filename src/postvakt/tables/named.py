@@ -129,8 +129,13 @@ ASKED = """
 LISTED: Mapping[str, tuple[tuple[str, ...], str]] = {
     "directory_object": (
         ("dn", "objectClass", "cn", "serialNumber", "networkAddress", "msExchExternalHostName", "unmapped"),
-        """list_has_any("objectClass", ['msExchExchangeServer', 'computer', 'group', 'serviceConnectionPoint'])
-           OR "msExchExternalHostName" IS NOT NULL""",
+        """list_has_any("objectClass", ['msExchExchangeServer', 'serviceConnectionPoint'])
+           OR "msExchExternalHostName" IS NOT NULL
+           OR (list_contains("objectClass", 'group') AND contains(lower("cn"), 'exchange'))
+           OR (list_contains("objectClass", 'computer') AND (
+               len(list_filter("unmapped", lambda p: contains(lower(p.value), 'exchange'))) > 0
+               OR lower("cn") IN (SELECT lower("cn") FROM read_parquet($parts)
+                                  WHERE list_contains("objectClass", 'msExchExchangeServer'))))""",
     ),
     "exchange_object": (
         ("object", "kind", "server", "property", "value"),
@@ -142,7 +147,7 @@ LISTED: Mapping[str, tuple[tuple[str, ...], str]] = {
     ),
     "nmap": (
         ("address", "names", "computer", "port", "state", "product", "title", "certificate_names", "build"),
-        "address IS NOT NULL OR computer IS NOT NULL OR len(names) > 0",
+        "state = 'open'",
     ),
     "certificate": (
         ("common_name", "names", "addresses", "self_signed", "sha1"),
@@ -156,7 +161,8 @@ class Named:
     """The servers that the parts of one case name. Use as a context manager.
 
     `parts` are the paths of parts by table; `owners` are (evidence, source, host) of every source in them (a host
-    that is empty: nobody's).
+    that is empty: nobody's). `limited` tells the tables of which more rows name servers than were taken, with how
+    many were.
     """
 
     def __init__(
@@ -173,6 +179,7 @@ class Named:
                 "host": pa.array(hosts, pa.string()),
             }
         )
+        self.limited: dict[str, int] = {}
         self._sql = duckdb.connect(":memory:", config={"threads": 1, "memory_limit": MEMORY})
         self._sql.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
         self._sql.register("owners", self._owners)
@@ -226,7 +233,12 @@ class Named:
 
     def _rows(self, table: str, sql: str, **more: Any) -> list[tuple[Any, ...]]:
         parts = self._parts.get(table, ())
-        return self._sql.execute(sql, {"parts": parts, **more}).fetchall() if parts else []
+        if not parts:
+            return []
+        found = self._sql.execute(sql, {"parts": parts, **more}).fetchall()
+        if len(found) >= more.get("most", 0) > MOST_ASKERS:
+            self.limited[table] = more["most"]
+        return found
 
 
 def _naming(question: Question, row: tuple[Any, ...]) -> Naming:
