@@ -135,6 +135,11 @@ def hashes(image: str, published: str = "") -> str:
     return f"{known}SHA256=" + hashlib.sha256(image.lower().encode()).hexdigest().upper()
 
 
+def standing_process(line: str) -> int:
+    """Return the number of a process that runs all the time, by its command line: the one that logs name."""
+    return _number(line)
+
+
 def _number(line: str) -> int:
     return int.from_bytes(hashlib.sha256(line.encode()).digest()[:2], "little") % 5000 * 4 + 400
 

@@ -33,6 +33,8 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
     """Whether a region with the file behind it exists; without one the loader's entry is a lie."""
 
     residence: Residence = "valid"
+    step: str = ""
+    """The step of an attack that this belongs to; empty for what every such machine has."""
 
     @property
     def name(self) -> str:
@@ -53,6 +55,7 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     """A file that is mapped here as data."""
 
     start: int = 0
+    step: str = ""
 
 
 class Process(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,6 +87,7 @@ class Process(msgspec.Struct, frozen=True, kw_only=True):
     """`wrong`: the block names a page directory that is none."""
 
     wow64: bool = False
+    step: str = ""
 
 
 Transport = Literal["tcp", "tcp-listener", "udp"]
@@ -100,6 +104,7 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     transport: Transport = "tcp"
     state: str = "ESTABLISHED"
     created: datetime
+    step: str = ""
 
 
 class Driver(msgspec.Struct, frozen=True):
@@ -121,7 +126,10 @@ class Loose(msgspec.Struct, frozen=True, kw_only=True):
     at: int = 0
     """How far into its first page it begins."""
 
-    says: str = ""
+    source: str = ""
+    """The file whose pages these are, where they are a file's."""
+
+    step: str = ""
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):

@@ -33,6 +33,7 @@ class Loaded(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     linked: bool
     mapped: bool
+    step: str = ""
 
 
 class Built(msgspec.Struct, frozen=True, kw_only=True):
@@ -196,6 +197,7 @@ class User:
                 path=module.path,
                 linked=module.linked,
                 mapped=module.mapped,
+                step=module.step,
             )
         )
         if module.mapped:
@@ -217,6 +219,7 @@ class User:
                 image=True,
                 subsection=shared.subsection,
                 prototypes=shared.prototypes,
+                step=module.step,
             )
         )
 
@@ -238,6 +241,7 @@ class User:
         size: int,
         protection: Protection,
         residence: Residence,
+        step: str = "",
     ) -> None:
         prototypes = 0
         frames = [self._frame(content, residence) for content in pages]
@@ -247,7 +251,9 @@ class User:
             at = start + number * PAGE
             self.space.place(at, frame, protection, residence, prototypes + 8 * number)
         end = start + max(size, len(pages) * PAGE)
-        self.regions.append(Laid(start=start, end=end, protection=protection, private=True, name=name))
+        self.regions.append(
+            Laid(start=start, end=end, protection=protection, private=True, name=name, step=step)
+        )
 
     def _frame(self, content: bytes, residence: Residence) -> int:
         if residence in ("paged-out", "absent"):
@@ -366,7 +372,8 @@ class User:
         size = -(-region.size // PAGE) * PAGE
         start = region.start or self._somewhere(max(size, PAGE * len(region.pages)))
         if not region.file:
-            self._private(region.name, start, region.pages, size, region.protection, region.residence)
+            laid = (region.name, start, region.pages, size, region.protection, region.residence, region.step)
+            self._private(*laid)
             return
         frames = [self._frame(content, region.residence) for content in region.pages]
         prototypes = self.library.prototypes(frames, max(len(frames), size // PAGE))
@@ -384,6 +391,7 @@ class User:
                 file=region.file,
                 subsection=subsection,
                 prototypes=prototypes,
+                step=region.step,
             )
         )
 

@@ -23,6 +23,7 @@ class Laid(msgspec.Struct, frozen=True, kw_only=True):
     image: bool = False
     subsection: int = 0
     prototypes: int = 0
+    step: str = ""
 
 
 def tree(kernel: Kernel, process: int, regions: list[Laid]) -> None:
