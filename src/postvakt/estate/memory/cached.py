@@ -51,7 +51,9 @@ def left_behind(lines: Iterable[tuple[str, str]]) -> Iterator[Loose]:
     """Yield what is left of the memory of processes that have ended: their command lines, as text in freed pages."""
     for number, (line, step) in enumerate(lines):
         text = line.encode("utf-16-le") + b"\0\0"
-        yield Loose(kind="command-line", content=text[: PAGE - 0x400], at=0x100 + 16 * number % 0x300, step=step)
+        yield Loose(
+            kind="command-line", content=text[: PAGE - 0x400], at=0x100 + 16 * number % 0x300, step=step
+        )
 
 
 def _kind(path: str) -> str:
@@ -100,12 +102,15 @@ def _some(
 
 
 def _records(server: ServerPlan, taken: datetime) -> Iterator[Loose]:
-    """Yield a page of the master file table with the records of what intruders left, and of what they took away again."""
+    """Yield a page of the master file table with the records of what intruders left, and of what they took away
+    again."""
     left = [one for one in intruder.left_files(server) if one.time <= taken]
     nodes = [
         Node(
             entry=NEW_TABLES + number,
-            names=(Name(text=one.path.rpartition("/")[2], parent=5, parent_sequence=5, times=same(one.time)),),
+            names=(
+                Name(text=one.path.rpartition("/")[2], parent=5, parent_sequence=5, times=same(one.time)),
+            ),
             times=same(one.time),
             length=len(one.content),
             in_use=not one.removed,

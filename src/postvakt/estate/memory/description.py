@@ -12,12 +12,13 @@ PROTECTIONS: tuple[Protection, ...] = ("none", "r", "x", "rx", "rw", "rw-copy", 
 """In the order of the numbers by which Windows knows them."""
 
 Residence = Literal["valid", "transition", "prototype", "by-region", "paged-out", "absent"]
-"""Where a page is: mapped; trimmed and still in memory; shared and reached by a prototype, which the page's entry names or
-which the region's own list holds; in the page file; never touched."""
+"""Where a page is: mapped; trimmed and still in memory; shared and reached by a prototype, which the page's entry
+names or which the region's own list holds; in the page file; never touched."""
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
-    """One image file in a process. `linked`: whether the loader's lists name it; `wiped`: whether its header is gone."""
+    """One image file in a process. `linked`: whether the loader's lists name it; `wiped`: whether its header is
+    gone."""
 
     path: str
     size: int = 0x5000

@@ -1,8 +1,9 @@
-"""`python -m postvakt.estate.memory.extract TABLES`: write each build's layout file from the symbol tables of its kernel.
+"""`python -m postvakt.estate.memory.extract TABLES`: write each build's layout file from the symbol tables of its
+kernel.
 
-The tables are JPCERT/CC's (github.com/JPCERTCC/Windows-Symbol-Tables, BSD-3-Clause), made from the symbols that Microsoft
-publishes. Only numbers are kept: where the builder's fields lie, and where the kernel's variables do. No table of build
-26100 is to be had; `layouts/26100.json` is kept by hand and says so.
+The tables are JPCERT/CC's (github.com/JPCERTCC/Windows-Symbol-Tables, BSD-3-Clause), made from the symbols that
+Microsoft publishes. Only numbers are kept: where the builder's fields lie, and where the kernel's variables do. No
+table of build 26100 is to be had; `layouts/26100.json` is kept by hand and says so.
 """
 
 import csv
@@ -20,7 +21,8 @@ from postvakt.estate.memory.layouts import FOLDER, Bits, Kernel, Layout, Structu
 WANTED: Mapping[str, tuple[str, ...]] = {
     "_EPROCESS": (
         "Pcb.Header.Type", "Pcb.Header.Size", "Pcb.DirectoryTableBase", "UniqueProcessId", "ActiveProcessLinks",
-        "CreateTime", "ExitTime", "ExitStatus", "InheritedFromUniqueProcessId", "ImageFileName", "Peb", "ObjectTable",
+        "CreateTime", "ExitTime", "ExitStatus", "LastThreadExitStatus", "InheritedFromUniqueProcessId",
+        "ImageFileName", "Peb", "ObjectTable",
         "SeAuditProcessCreationInfo", "VadRoot", "VadHint", "VadCount", "ActiveThreads", "ThreadListHead", "Flags",
         "SectionBaseAddress", "WoW64Process", "Wow64Process", "HighestUserAddress", "Pcb.ThreadListHead",
     ),
@@ -139,11 +141,12 @@ def _bits(field: Mapping[str, Any]) -> Bits:
 
 
 def tables(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yield version and table of each kernel that a folder's BUILDS.tsv lists, the oldest of each build first."""
+    """Yield version and table of each kernel that a folder's BUILDS.tsv lists, the newest of each build first."""
     with (folder / "BUILDS.tsv").open(encoding="utf-8", newline="") as listed:
         rows = sorted(
             csv.DictReader(listed, delimiter="\t"),
             key=lambda row: [int(part) for part in row["version"].split(".")],
+            reverse=True,
         )
     for row in rows:
         path = folder / "symbols/windows/ntkrnlmp.pdb" / row["file"]
@@ -151,7 +154,7 @@ def tables(folder: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 
 def main(words: Sequence[str]) -> int:
-    """Write the layout of the oldest kernel of each build that the tables know. Returns an exit code."""
+    """Write the layout of the newest kernel of each build that the tables know. Returns an exit code."""
     if len(words) != 1:
         sys.stderr.write("usage: python -m postvakt.estate.memory.extract TABLES\n")
         return 2

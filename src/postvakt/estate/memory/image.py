@@ -23,7 +23,8 @@ EMPTY = bytes(PAGE)
 
 
 class Image(msgspec.Struct, frozen=True, kw_only=True):
-    """A machine's physical memory. `pages` holds those that are not empty, by number; `runs` are what there is memory for."""
+    """A machine's physical memory. `pages` holds those that are not empty, by number; `runs` are what there is
+    memory for."""
 
     machine: Machine
     layout: Layout
@@ -47,6 +48,13 @@ class Image(msgspec.Struct, frozen=True, kw_only=True):
 
     def page(self, number: int) -> bytes:
         return self.pages.get(number, EMPTY)
+
+    def used(self, number: int) -> Use | None:
+        """Return what a page is used for, empty or not; None for one that nobody uses."""
+        first = IMAGE_AT // PAGE
+        if first <= number < first + image_size(self.layout) // PAGE:
+            return "image"
+        return self.use.get(number)
 
     def symbol(self, name: str) -> int:
         """Return the address of one of the kernel's variables."""

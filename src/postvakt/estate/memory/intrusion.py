@@ -1,7 +1,7 @@
 """What intruders leave in a server's memory: processes, alive and dead, code in the web server's workers, connections.
 
-Processes, numbers, times and addresses are those of the server's logs. `more` is for images that stand alone: deeds that
-no log of the estate tells of.
+Processes, numbers, times and addresses are those of the server's logs. `more` is for images that stand alone:
+deeds that no log of the estate tells of.
 """
 
 import base64
@@ -81,17 +81,21 @@ def processes(server: ServerPlan) -> list[Process]:
 
 
 def into_workers(server: ServerPlan, made: list[Process]) -> list[Process]:
-    """Return the processes with what the web shells brought into the workers: the compiled page, code of the intruder's,
-    and the requests that lie in their heaps."""
+    """Return the processes with what the web shells brought into the workers: the compiled page, code of the
+    intruder's, and the requests that lie in their heaps."""
     for actor in used(server):
         name = pool(server, actor)
         page = shells.shell(server, actor)
         folder = f"{windows_path(ASPNET)}\\{page.pool}\\e22c2559\\92c7e946\\"
         kind = page.url_path.rpartition("/")[2].lower().replace(".", "_")
         compiled = Module(path=folder + ASSEMBLY, text=f"ASP.{kind}\0{page.url_path}\0".encode(), step="use")
-        requests = tuple(shell_request(server, one) for one in shell_requests(server) if one.path == page.url_path)
+        requests = tuple(
+            shell_request(server, one) for one in shell_requests(server) if one.path == page.url_path
+        )
         made = [
-            _with(one, (compiled,), (injected(server, actor),), requests) if one.pid == ordinary.worker(name) else one
+            _with(one, (compiled,), (injected(server, actor),), requests)
+            if one.pid == ordinary.worker(name)
+            else one
             for one in made
         ]
     came = _heap(tuple(forged(one) for one in proxy_steps(server)))
@@ -152,8 +156,8 @@ def _heap(requests: tuple[str, ...]) -> tuple[bytes, ...]:
 
 
 def endpoints(server: ServerPlan, taken: datetime) -> Iterator[Endpoint]:
-    """Yield the connections of those who used a web shell: theirs to the web server, which the kernel holds, and the one
-    that the injected code opened to them."""
+    """Yield the connections of those who used a web shell: theirs to the web server, which the kernel holds, and
+    the one that the injected code opened to them."""
     for actor in used(server):
         dice = server.random(f"connection {actor.number}")
         yield Endpoint(
@@ -177,8 +181,8 @@ def endpoints(server: ServerPlan, taken: datetime) -> Iterator[Endpoint]:
 
 
 def more(server: ServerPlan, taken: datetime) -> Iterator[Process]:
-    """Yield what no log of the estate tells of: a dump of LSASS by a tool, a shell under Unified Messaging, a process that
-    took itself off the kernel's list, one whose block names no page directory."""
+    """Yield what no log of the estate tells of: a dump of LSASS by a tool, a shell under Unified Messaging, a
+    process that took itself off the kernel's list, one whose block names no page directory."""
     shells_alive = [one for one in processes(server) if one.exited is None and one.path == SHELL]
     for one in shells_alive[:1]:
         tool = f"{TEMP}procdump64.exe"
@@ -225,5 +229,3 @@ def package(process: Process) -> Process:
     if process.pid != LSASS:
         return process
     return _with(process, (Module(path=PACKAGE, step="dump"),), (), ())
-
-

@@ -13,6 +13,7 @@ ROOT = 0x1AD000
 """The page directory of System: low, as it is on every Windows."""
 
 IMAGE_AT = LARGE
+SMALLEST = 10 << 20
 SHARED_KERNEL, SHARED_USER = 0xFFFF_F780_0000_0000, 0x7FFE_0000
 POOLS = {9600: 0xFFFF_E000_0000_0000}
 POOL = 0xFFFF_A300_0000_0000
@@ -23,8 +24,8 @@ OTHER_HALVES = (0x1C0, 0x1C8, 0x1D0, 0x1D8, 0x1E8, 0x1F8)
 SELF_BEFORE_14393, SELF = 0x1ED, 0x1B7
 EXPORTS, DEBUG = 0x2000, 0x1800
 BUILD_LABS = {
-    9600: "9600.20173.amd64fre.winblue_ltsb.210810-1700",
-    14393: "14393.4583.amd64fre.rs1_release.210730-1850",
+    9600: "9600.20625.amd64fre.winblue_ltsb.220908-1703",
+    14393: "14393.5291.amd64fre.rs1_release.220806-1444",
     17763: "17763.1.amd64fre.rs5_release.180914-1434",
     20348: "20348.1.amd64fre.fe_release.210507-1500",
     26100: "26100.1.amd64fre.ge_release.240331-1435",
@@ -197,7 +198,9 @@ class Kernel:
         ]
         self.set("MmProtectToValue", struct.pack("<32I", *values))
         modules, processes = self.symbol("PsLoadedModuleList"), self.symbol("PsActiveProcessHead")
-        version = struct.pack("<HHBBHHBBBBHQQQ", 0xF, build, 6, 2, 0x47, pe.X64, 12, 1, 1, 1, 0, self.base, modules, 0)
+        version = struct.pack(
+            "<HHBBHHBBBBHQQQ", 0xF, build, 6, 2, 0x47, pe.X64, 12, 1, 1, 1, 0, self.base, modules, 0
+        )
         self.set("KdVersionBlock", version)
         if self.machine.debugger_block:
             block = self.symbol("KdDebuggerDataBlock")
@@ -229,8 +232,9 @@ class Kernel:
 
 
 def image_size(layout: Layout) -> int:
-    """Return the bytes that the kernel's image takes: whole large pages up to its last variable."""
-    return -(-(max(layout.symbols.values()) + 0x1000) // LARGE) * LARGE
+    """Return the bytes that the kernel's image takes: whole large pages up to its last variable, and no kernel is
+    small."""
+    return max(SMALLEST, -(-(max(layout.symbols.values()) + 0x1000) // LARGE) * LARGE)
 
 
 def quad(value: int) -> bytes:

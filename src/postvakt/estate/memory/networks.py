@@ -1,7 +1,7 @@
 """Where tcpip.sys keeps what it knows of a connection, a row a build.
 
-Microsoft publishes no symbols for these structures. The numbers are those that the network tables of the Volatility project
-publish for these builds (9600: from revision 19935 on); none is known of 26100.
+Microsoft publishes no symbols for these structures. The numbers are those that the network tables of the
+Volatility project publish for these builds (9600: from revision 19935 on); none is known of 26100.
 """
 
 from collections.abc import Mapping

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 from postvakt.estate import operators, programs
+from postvakt.estate.intruder import WORKER
 from postvakt.estate.memory import pe
 from postvakt.estate.memory.description import Driver, Endpoint, Module, Process, Region
 from postvakt.estate.people import NETBIOS
@@ -134,7 +135,8 @@ def _services(server: ServerPlan) -> Iterator[Row]:
         yield number(line), services, image, line, (f"{ANTIVIRUS}exav64.dll",)
     for image, line, parent in (
         (f"{exchange}Microsoft.Exchange.Store.Worker.exe", "-id:7d2c61ab -p:3", "Microsoft.Exchange.Store.Service.exe"),
-        (runtime, '--noderoot "Nodes\\Fsis\\IndexNode1" --nodename "IndexNode1"', "Search\\Ceres\\HostController\\hostcontrollerservice.exe"),
+        (runtime, '--noderoot "Nodes\\Fsis\\IndexNode1" --nodename "IndexNode1"',
+         "Search\\Ceres\\HostController\\hostcontrollerservice.exe"),
         (health, "-pipe:1184 -stopkey:Global\\x", "MSExchangeHMHost.exe"),
         (f"{exchange}EdgeTransport.exe", "-pipe:1320 -stopkey:Global\\y", "MSExchangeTransport.exe"),
         *(
@@ -169,7 +171,7 @@ def _worker(server: ServerPlan, pool: str, created: datetime) -> Process:
         pid=worker(pool),
         parent=programs.standing_process(programs.WEB[1]),
         name="w3wp.exe",
-        path=programs.WORKER,
+        path=WORKER,
         line=line,
         environment=environment(server, pool),
         created=created,
@@ -179,8 +181,8 @@ def _worker(server: ServerPlan, pool: str, created: datetime) -> Process:
 
 
 def made_by_dotnet(server: ServerPlan, pool: str) -> tuple[Region, ...]:
-    """Return the regions that every worker of .NET has: code that it makes while running, which this .NET lets be written
-    too, and an assembly that it read into memory, which cannot run as it lies there."""
+    """Return the regions that every worker of .NET has: code that it makes while running, which this .NET lets be
+    written too, and an assembly that it read into memory, which cannot run as it lies there."""
     dice = server.random(f"code of {pool}")
     code = (PROLOGUE + dice.randbytes(200)).ljust(256, b"\xcc") * 8
     loaded = pe.header(size=0x3000, base=0x10000000, stamp=0x5E4D1B20, dll=True)
@@ -263,5 +265,3 @@ def endpoints(server: ServerPlan, taken: datetime) -> Iterator[Endpoint]:
     web = programs.standing_process(programs.WEB[1])
     yield Endpoint(pid=web, local="0.0.0.0", port=5355, transport="udp", created=began)
     yield Endpoint(pid=LSASS, local="::1", port=49664, transport="tcp-listener", created=began)
-
-

@@ -36,8 +36,8 @@ def header(
     kind = EXECUTABLE | LARGE_ADDRESSES | (DLL if dll else 0)
     struct.pack_into("<HHIIIHH", page, PE_AT + 4, machine, len(sections), stamp, 0, 0, 0xF0, kind)
     _optional(page, size, base)
-    for number, place in (directories or {}).items():
-        struct.pack_into("<II", page, OPTIONAL_AT + 112 + 8 * number, *place)
+    for number, listed in (directories or {}).items():
+        struct.pack_into("<II", page, OPTIONAL_AT + 112 + 8 * number, *listed)
     at = OPTIONAL_AT + 0xF0
     for name, place, length, flags in sections:
         page[at : at + 8] = name.encode().ljust(8, b"\0")

@@ -9,7 +9,8 @@ from postvakt.estate.memory.description import PAGE, PROTECTIONS, Protection, Re
 from postvakt.estate.memory.layouts import Layout
 
 Use = Literal["image", "table", "kernel", "user", "loose"]
-"""What a page is used for: the kernel's own image, page tables, the kernel's data, a process's memory, nothing any more."""
+"""What a page is used for: the kernel's own image, page tables, the kernel's data, a process's memory, nothing any
+more."""
 
 LARGE = 2 << 20
 LEVELS = (39, 30, 21)
@@ -44,7 +45,10 @@ class Physical:
         return address
 
     def write(self, address: int, data: bytes) -> None:
-        """Write into pages that are taken; those of the kernel's image need not be. Raises KeyError where one is not."""
+        """Write into pages that are taken; those of the kernel's image need not be.
+
+        Raises KeyError where one is not.
+        """
         while data:
             at = address % PAGE
             if address < self.reserved and address // PAGE not in self.pages:
@@ -81,7 +85,9 @@ class AddressSpace:
             at = table + 8 * (address >> shift & 511)
             entry = self.physical.number(at)
             if not entry & PRESENT:
-                entry = self.physical.take("table") | PRESENT | WRITABLE | TOUCHED | (USER if self.user else 0)
+                entry = (
+                    self.physical.take("table") | PRESENT | WRITABLE | TOUCHED | (USER if self.user else 0)
+                )
                 self.physical.write(at, struct.pack("<Q", entry))
             table = entry & FRAME
         return table
@@ -144,9 +150,7 @@ class AddressSpace:
 
     def read(self, address: int, length: int) -> bytes:
         """Return bytes that pages hold. Raises KeyError where one is missing."""
-        return b"".join(
-            self.physical.read(self.frame(at), size) for at, size in _parts(address, length)
-        )
+        return b"".join(self.physical.read(self.frame(at), size) for at, size in _parts(address, length))
 
 
 def transition(layout: Layout, frame: int, protection: Protection) -> int:

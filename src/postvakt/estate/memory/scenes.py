@@ -32,9 +32,7 @@ def taken(server: ServerPlan) -> datetime:
 
 def clean_twin(server: ServerPlan) -> ServerPlan:
     """Return the same server, to which nobody came."""
-    return msgspec.structs.replace(
-        server, scenario="clean", patched=PATCHED_AT, wiped=None, rolled=None
-    )
+    return msgspec.structs.replace(server, scenario="clean", patched=PATCHED_AT, wiped=None, rolled=None)
 
 
 def machine(

@@ -75,7 +75,8 @@ class EndpointTruth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
 
 
 class CarvedTruth(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One thing that lies whole in one page: a line, a record, a command line. `source` is the file whose page it is."""
+    """One thing that lies whole in one page: a line, a record, a command line. `source` is the file whose page it
+    is."""
 
     kind: str
     offset: int
@@ -193,7 +194,11 @@ def _carved(loose: Loose, frames: tuple[int, ...]) -> Iterator[CarvedTruth]:
             if not line[1].startswith(b"#"):
                 text = line[1].decode("ascii", "backslashreplace")
                 yield CarvedTruth(
-                    kind=loose.kind, offset=at + line.start(1), text=text, source=loose.source, step=loose.step
+                    kind=loose.kind,
+                    offset=at + line.start(1),
+                    text=text,
+                    source=loose.source,
+                    step=loose.step,
                 )
     elif loose.kind == "evtx":
         for record in re.finditer(rb"\*\*\0\0", page):

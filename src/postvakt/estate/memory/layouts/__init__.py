@@ -75,7 +75,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 def layout(build: int, variant: str = "") -> Layout:
     """Return the layout of a build; `early` is the variant of 14393. Raises ValueError where there is none."""
     if build not in BUILDS or variant not in ("", "early") or (variant and build != 14393):
-        raise ValueError(f"{build} {variant}".strip() + ": no layout; there are " + ", ".join(map(str, BUILDS)))
+        raise ValueError(
+            f"{build} {variant}".strip() + ": no layout; there are " + ", ".join(map(str, BUILDS))
+        )
     read = msgspec.json.decode((FOLDER / f"{build}.json").read_bytes(), type=Layout)
     if not variant:
         return read
