@@ -355,11 +355,12 @@ def estate(
     hosts: Annotated[int, typer.Option("--hosts", min=1, max=10_000, help="How many servers.")] = 4,
     seed: Annotated[int, typer.Option("--seed", help="The same seed gives the same bytes.")] = 1,
     days: Annotated[int, typer.Option("--days", min=1, max=400, help="Days of logs.")] = 10,
+    memory: Annotated[bool, typer.Option("--memory", help="Each server's memory as an image, too.")] = False,
 ) -> None:
     """Write labelled synthetic servers in real file formats, with the truth beside them."""
     from postvakt.commands import estates
 
-    for line in estates.write(output, hosts=hosts, seed=seed, days=days):
+    for line in estates.write(output, hosts=hosts, seed=seed, days=days, memory=memory):
         typer.echo(line)
 
 

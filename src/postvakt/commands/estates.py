@@ -7,6 +7,7 @@ import msgspec
 
 from postvakt import estate
 from postvakt.errors import EvidenceError, UsageError
+from postvakt.estate.memory import snapshots
 
 EVIDENCE = "evidence"
 TRUTH = "truth.json"
@@ -27,17 +28,17 @@ WARNING = (
 )
 
 
-def write(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[str]:
-    """Write an estate into a new folder and say what was written, line by line.
+def write(output: Path, *, hosts: int, seed: int, days: int, memory: bool = False) -> Iterator[str]:
+    """Write an estate into a new folder and say what was written, line by line; with `memory` images of it too.
 
     Raises UsageError where something lies there already, EvidenceError where it cannot be written.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
         raise UsageError(f"{output}: is there already; choose a new folder")
-    yield from write_into(output, hosts=hosts, seed=seed, days=days)
+    yield from write_into(output, hosts=hosts, seed=seed, days=days, memory=memory)
 
 
-def write_into(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[str]:
+def write_into(output: Path, *, hosts: int, seed: int, days: int, memory: bool = False) -> Iterator[str]:
     """Write an estate into a folder that may hold other things. Raises EvidenceError where it cannot."""
     servers = estate.plan(hosts, seed, days)
     truths: list[estate.Truth] = []
@@ -46,8 +47,14 @@ def write_into(output: Path, *, hosts: int, seed: int, days: int) -> Iterator[st
         (output / LABEL).write_text(TOLD, encoding="utf-8")
         for server in servers:
             path, truth = estate.write_traced(server, output / EVIDENCE)
-            truths.append(truth)
             yield f"{path}  {_size(path) / 1024 / 1024:.1f} MiB  {server.name}"
+            snapshot = snapshots.write(server, output / EVIDENCE) if memory else None
+            if snapshot is not None:
+                truth = msgspec.structs.replace(truth, memory=snapshot[1])
+                yield f"{snapshot[0]}  {_size(snapshot[0]) / 1024 / 1024:.1f} MiB  its memory"
+            elif memory:
+                yield f"{server.name}: no memory: how its Windows lays memory out is not known"
+            truths.append(truth)
         (output / TRUTH).write_bytes(msgspec.json.format(msgspec.json.encode(truths), indent=1) + b"\n")
         _write_organisation(output, servers, seed)
     except OSError as why:

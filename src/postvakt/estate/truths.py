@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from postvakt.estate.memory.truth import MemoryTruth
 from postvakt.estate.placed import Made, Placed
 from postvakt.estate.plans import WINDOW_START, ServerPlan
 from postvakt.estate.stories import Scenario
@@ -52,6 +53,8 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     actors: tuple[ActorTruth, ...] = ()
     traces: tuple[Trace, ...] = ()
     absent: tuple[MissingTrace, ...] = ()
+    memory: MemoryTruth | msgspec.UnsetType = msgspec.UNSET
+    """What its memory holds, where an image of it was asked for."""
 
 
 def truth(server: ServerPlan) -> Truth:
