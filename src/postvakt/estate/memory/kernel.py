@@ -23,6 +23,10 @@ OTHER_HALVES = (0x1C0, 0x1C8, 0x1D0, 0x1D8, 0x1E8, 0x1F8)
 
 SELF_BEFORE_14393, SELF = 0x1ED, 0x1B7
 EXPORTS, DEBUG = 0x2000, 0x1800
+OF_WINDOWS = "\\SystemRoot\\"
+VERSION_AT = 0x2100
+"""Where a driver of Windows' own says its version."""
+
 BUILD_LABS = {
     9600: "9600.20625.amd64fre.winblue_ltsb.220908-1703",
     14393: "14393.5291.amd64fre.rs1_release.220806-1444",
@@ -165,6 +169,9 @@ class Kernel:
         for at in range(0, driver.size, PAGE):
             self.space.map(base + at, self.physical.take("kernel"), "rwx")
         self.space.write(base, pe.header(size=driver.size, base=base, stamp=0x5F000000))
+        if driver.path.startswith(OF_WINDOWS):
+            resource = pe.version_resource(driver.path.rpartition("\\")[2], self.layout.kernel.version)
+            self.space.write(base + VERSION_AT, resource)
 
     def _image(self) -> None:
         layout = self.layout

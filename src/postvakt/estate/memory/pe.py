@@ -87,3 +87,30 @@ def exports(at: int, name: str, functions: dict[str, int]) -> bytes:
         + struct.pack(f"<{count}H", *range(count))
         + texts
     )
+
+
+def version_resource(name: str, version: str) -> bytes:
+    """Return the resource by which a file of Microsoft's tells its version (four numbers) and its name."""
+    major, minor, build, revision = (int(part) for part in version.split("."))
+    numbers = (major << 16 | minor, build << 16 | revision)
+    fixed = struct.pack("<13I", 0xFEEF04BD, 0x10000, *numbers, *numbers, 0x3F, 0, 0x40004, 3, 7, 0, 0)
+    texts = (
+        ("CompanyName", "Microsoft Corporation"),
+        ("FileVersion", version),
+        ("OriginalFilename", name),
+    )
+    strings = b"".join(_block(key, (text + "\0").encode("utf-16-le"), text=True) for key, text in texts)
+    table = _block("040904B0", b"", children=strings, text=True)
+    return _block("VS_VERSION_INFO", fixed, children=_block("StringFileInfo", b"", children=table, text=True))
+
+
+def _block(key: str, value: bytes, *, children: bytes = b"", text: bool = False) -> bytes:
+    """A block of a version resource: each part begins at a multiple of four."""
+    head = 6 + len(key) * 2 + 2
+    body = bytes(-head % 4) + value
+    if children:
+        body += bytes(-(head + len(body)) % 4) + children
+    length = head + len(body)
+    count = len(value) // 2 if text else len(value)
+    made = struct.pack("<HHH", length, count, int(text)) + (key + "\0").encode("utf-16-le") + body
+    return made + bytes(-len(made) % 4)
