@@ -5,6 +5,7 @@ analyst had Volatility 3 write (`windows.pslist.jsonl`, `windows.psscan.jsonl`, 
 rows by question, as QUESTIONS names them. Nothing is run here: the answers are made by hand, elsewhere.
 """
 
+import contextlib
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -111,13 +112,16 @@ NAMES: Mapping[str, tuple[str, Reader]] = {
 
 
 def answers(path: Path) -> dict[str, Rows]:
-    """Return the answers in a folder of JSON lines or in a JSON file. Raises OSError, ValueError or KeyError."""
+    """Return the answers in a folder of JSON lines or in a JSON file; what an engine left that is no JSON is no answer.
+
+    Raises OSError, KeyError, or ValueError for a JSON file that is none.
+    """
     if path.is_dir():
-        return {
-            question: frozenset(read(_json_lines(path / f"{name}.jsonl")))
-            for question, (name, read) in NAMES.items()
-            if (path / f"{name}.jsonl").exists()
-        }
+        found: dict[str, Rows] = {}
+        for question, (name, read) in NAMES.items():
+            with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
+                found[question] = frozenset(read(_json_lines(path / f"{name}.jsonl")))
+        return found
     told = json.loads(path.read_bytes())
     return {name: frozenset(tuple(row) for row in rows) for name, rows in told.items() if name in QUESTIONS}
 
@@ -133,7 +137,7 @@ def compared(right: Answers, given: Answers) -> Iterator[tuple[str, str]]:
         if question not in right:
             yield question, "nothing planted"
         elif question not in given:
-            yield question, "not asked"
+            yield question, "no answer"
         else:
             found, more = len(right[question] & given[question]), len(given[question] - right[question])
             yield question, f"{found}/{len(right[question])}" + (f" +{more}" if more else "")

@@ -1,5 +1,5 @@
-"""A small reader of memory images for the tests alone. It shares no code and no numbers with who builds the images: where
-fields lie stands here a second time, as the debugger's documentation and other tools publish it."""
+"""A small reader of memory images for the tests alone. It shares no code and no numbers with who builds the images:
+where fields lie stands here a second time, as other tools publish it."""
 
 import re
 import struct
@@ -28,10 +28,9 @@ ROWS = {
     20348: Row(0x440, 0x448, 0x540, 0x5A8, 0x550, 0x7D8, 0x840),
     26100: Row(0x1D0, 0x1D8, 0x2D0, 0x338, 0x2E0, 0x558, 0x5C0),
 }
-CREATED_BEFORE_LINKS = {9600: -0x18, 14393: -0x18, 17763: 0x20, 20348: 0x20, 26100: 0x20}
 
 
-class NotThere(Exception):
+class NowhereError(Exception):
     """An address that leads nowhere."""
 
 
@@ -44,7 +43,7 @@ class Memory:
     def physical(self, address: int, length: int) -> bytes:
         data = self.raw[address : address + length]
         if len(data) != length:
-            raise NotThere(hex(address))
+            raise NowhereError(hex(address))
         return data
 
     def entry(self, address: int) -> int:
@@ -74,18 +73,18 @@ class Memory:
         return table | address & 0xFFF
 
     def _nowhere(self, address: int) -> int:
-        raise NotThere(hex(address))
+        raise NowhereError(hex(address))
 
     def _absent(self, root: int, entry: int, address: int) -> int:
         if entry & 0x400:
             shared = entry >> 16 | 0xFFFF << 48
             if shared == 0xFFFFFFFFFFFF0000:
-                raise NotThere(f"{address:#x}: the region knows")
+                raise NowhereError(f"{address:#x}: the region knows")
             entry = struct.unpack("<Q", self.virtual(root, shared, 8))[0]
             if not entry & 1:
-                raise NotThere(hex(address))
+                raise NowhereError(hex(address))
         elif not entry & 0x800:
-            raise NotThere(hex(address))
+            raise NowhereError(hex(address))
         return entry & 0xFFFFFFFFF000 | address & 0xFFF
 
     def virtual(self, root: int, address: int, length: int) -> bytes:

@@ -23,7 +23,7 @@ from postvakt.estate.placed import Placed
 from postvakt.estate.plans import ServerPlan, plan
 from postvakt.estate.servers import made
 from postvakt.estate.stories import KINDS
-from tests.estate.memory_reader import ROWS, NotThere, Windows
+from tests.estate.memory_reader import ROWS, NowhereError, Windows
 
 FLAGS = {9600: (3, 15), 14393: (3, 15), 17763: (3, 14), 20348: (7, 21)}
 """The first bit of a region's protection, and the bit that says private, by build."""
@@ -280,7 +280,7 @@ def _pages(reader: Windows, root: int, start: int, end: int) -> Iterator[bytes]:
     for at in range(start, end, 4096):
         try:
             yield reader.memory.virtual(root, at, 4096)
-        except NotThere:
+        except NowhereError:
             return
 
 
@@ -334,7 +334,7 @@ def test_a_wrong_page_directory_leads_nowhere() -> None:
     reader = Windows(build(machine(process(8), process(12, directory="wrong"))).raw(), 14393)
     found = {seen.pid: seen for seen in reader.pool()}
     assert reader.parameters(found[8])[1] == "a.exe 8"
-    with pytest.raises(NotThere):
+    with pytest.raises(NowhereError):
         reader.parameters(found[12])
 
 
@@ -358,7 +358,7 @@ def test_pages_that_no_entry_leads_to_are_not_reached(residence: str) -> None:
     reader = Windows(image.raw(), 14393)
     seen = next(one for one in reader.pool() if one.pid == 8)
     start = next(one.start for one in image.process(8).regions if one.name == "gone")
-    with pytest.raises(NotThere):
+    with pytest.raises(NowhereError):
         reader.memory.virtual(seen.root, start, 5)
     assert (b"first" in image.raw()) == (residence == "by-region")
 
