@@ -1,6 +1,8 @@
 """The formats in which memory is handed in, and its damage: each read back by its own documentation, in the test."""
 
 import gzip
+import json
+import lzma
 import random
 import struct
 from functools import cache
@@ -18,6 +20,7 @@ from postvakt.estate.plans import ServerPlan, plan
 from tests.estate.memory_reader import NowhereError, Windows
 
 PAGE = 4096
+WINE = Path(__file__).parent / "wine"
 BUILD = 14393
 
 
@@ -279,3 +282,41 @@ def test_a_hole_where_something_lay_takes_it_away() -> None:
     assert 4 not in pool(holed.raw())
     with pytest.raises(ValueError, match="a dump's header has room for 40 runs"):
         contained(damage.with_holes(image(), damage.spare_holes(image(), random.Random(1), 60)), "dump-full")
+
+
+class Worker:
+    """The process of our own that Wine ran, whose minidump is kept; `wine/make.sh` and `wine/trim.py` made it."""
+
+    dump = lzma.decompress((WINE / "worker.dmp.xz").read_bytes())
+    truth = json.loads((WINE / "worker.truth.json").read_bytes())
+
+
+def test_the_minidump_that_wine_wrote_holds_what_its_process_held() -> None:
+    read = streams(Worker.dump)
+    (count,) = struct.unpack_from("<I", read[4])
+    rows = [struct.unpack_from("<QIIII", read[4], 4 + 108 * number) for number in range(count)]
+    lengths = [struct.unpack_from("<I", Worker.dump, row[4])[0] for row in rows]
+    names = [
+        Worker.dump[row[4] + 4 : row[4] + 4 + length].decode("utf-16-le")
+        for row, length in zip(rows, lengths, strict=True)
+    ]
+    assert names == [one["path"] for one in Worker.truth["modules"]]
+    assert names[0] == "C:\\srv\\worker.exe"
+    ranges, at = struct.unpack_from("<QQ", read[9])
+    assert ranges == Worker.truth["ranges"]
+    assert len(Worker.dump) - at == Worker.truth["bytes"]
+    memory = Worker.dump[at:]
+    assert Worker.truth["ascii"].encode() in memory
+    assert Worker.truth["utf16"].encode("utf-16-le") in memory
+    head, size, count = struct.unpack_from("<IIQ", read[16])
+    regions = [struct.unpack_from("<QQIIQIIII", read[16], head + size * number) for number in range(count)]
+    written = [(row[0], row[4]) for row in regions if (row[5], row[6], row[7]) == (0x1000, 0x40, 0x20000)]
+    assert written == [(one["start"], one["size"]) for one in Worker.truth["executable_private"]]
+
+
+def test_no_word_of_the_machine_it_was_made_on_lies_in_the_kept_minidump() -> None:
+    words = (b"OLDPWD", b"/home", b"/mnt")
+    assert not [
+        word for word in words if word in Worker.dump or word.decode().encode("utf-16-le") in Worker.dump
+    ]
+    assert "COMPUTERNAME=EX01".encode("utf-16-le") in Worker.dump
