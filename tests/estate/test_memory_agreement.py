@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
-
 from bench import memory_agreement as agreement
+
 from postvakt.estate.memory.description import Driver, Endpoint, Machine, Process, Region
 from postvakt.estate.memory.image import build
 from postvakt.estate.memory.truth import MemoryTruth, told

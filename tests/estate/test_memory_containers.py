@@ -165,6 +165,26 @@ def test_an_elf_core_tells_each_run_and_its_pages() -> None:
     assert at_their_places(parts) == raw()
 
 
+def test_a_virtual_machine_s_memory_has_its_map_beside_it(tmp_path: Path) -> None:
+    holed = damage.with_holes(image(), damage.spare_holes(image(), random.Random(2), 3))
+    memory, state = containers.write_vmware(holed, tmp_path / "ex01.vmem")
+    told = state.read_bytes()
+    magic, _, groups, name, at, size = struct.unpack_from("<III64sQQ", told)
+    assert (magic, groups, name.rstrip(b"\0"), at + size) == (0xBED2BED2, 1, b"memory", len(told))
+    values: dict[tuple[str, int], int] = {}
+    while told[at]:
+        count, length = told[at] >> 6, told[at + 1]
+        index, value = struct.unpack_from("<II", told, at + 2 + length) if count else (0, 0)
+        values[told[at + 2 : at + 2 + length].decode(), index] = value
+        at += 2 + length + 4 * (count + 1)
+    content = memory.read_bytes()
+    parts = []
+    for number in range(len(holed.runs)):
+        start, place, pages = (values[name, number] for name in ("regionPageNum", "regionPPN", "regionSize"))
+        parts.append((place * PAGE, content[start * PAGE : (start + pages) * PAGE]))
+    assert at_their_places(parts) == raw()
+
+
 def test_a_machine_of_32_bits_has_none_of_our_tables() -> None:
     content = containers.thirty_two_bits()
     with pytest.raises(ValueError, match=r"min\(\)"):
@@ -196,7 +216,7 @@ def test_a_minidump_names_the_process_and_its_modules() -> None:
         base, size, _, _, at = struct.unpack_from("<QIIII", read[4], 4 + 108 * number)
         (length,) = struct.unpack_from("<I", dump, at)
         names.append((base, size, dump[at + 4 : at + 4 + length].decode("utf-16-le")))
-    assert names == [(one.base, one.size, one.path) for one in image().process(pid).modules]
+    assert names == [(one.base, one.size, one.path) for one in image().process(pid).modules if one.linked]
     assert names[-1][2].endswith("\\root\\e22c2559\\92c7e946\\App_Web_q1z3kd0v.dll")
 
 

@@ -253,10 +253,12 @@ def test_cached_lines_are_lines_of_the_hand_in() -> None:
     assert len(forged) == 6
 
 
-@pytest.mark.parametrize("kind", ["iis", "http-proxy", "ecp", "evtx", "mft", "hive", "page", "command-line"])
+@pytest.mark.parametrize(
+    "kind", ["iis", "http-proxy", "ecp", "evtx", "mft", "hive", "page", "command-line", "http-request", "pe"]
+)
 def test_what_may_be_carved_lies_where_the_truth_says(kind: str) -> None:
     raw = attacked(14393).raw()
-    begins = {"evtx": b"**\0\0", "mft": b"FILE", "hive": b"hbin"}
+    begins = {"evtx": b"**\0\0", "mft": b"FILE", "hive": b"hbin", "pe": b"MZ"}
     carved = [one for one in truth(14393).carved if one.kind == kind]
     assert carved
     for one in carved:
@@ -328,6 +330,26 @@ def test_a_cyclic_list_never_comes_back_to_its_head() -> None:
         link = reader.memory.number(reader.root, link)
     assert head not in met
     assert len(set(met)) == 9
+
+
+def test_a_library_off_the_loader_s_lists_has_a_region_and_no_entry() -> None:
+    reader = windows(14393)
+    built = attacked(14393).process(next(one.pid for one in truth(14393).modules if not one.linked))
+    hidden = next(one for one in built.modules if not one.linked)
+    seen = next(one for one in reader.pool() if one.pid == built.process.pid)
+    assert hidden.base not in [base for base, _, _ in reader.modules(seen)]
+    assert hidden.base in [start for start, _, _ in reader.regions(seen)]
+    assert reader.memory.virtual(seen.root, hidden.base, 2) == b"MZ"
+
+
+@pytest.mark.parametrize(("number", "place", "indirect"), [(9600, 0x418, False), (14393, 0x428, True)])
+def test_a_process_of_32_bits_points_to_its_other_half(number: int, place: int, indirect: bool) -> None:
+    image = build(machine(process(8, wow64=True), build=number))
+    reader = Windows(image.raw(), number)
+    seen = next(one for one in reader.pool() if one.pid == 8)
+    half = reader.memory.entry(seen.at + place)
+    assert (reader.memory.number(reader.root, half) if indirect else half) == seen.peb + 0x1000
+    assert "C:\\Windows\\System32\\wow64.dll" in [path for _, _, path in reader.modules(seen)]
 
 
 def test_a_wrong_page_directory_leads_nowhere() -> None:

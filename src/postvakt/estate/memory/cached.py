@@ -6,10 +6,11 @@ What cuts through a line or a record stays cut, as it is in real memory.
 import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from postvakt.estate import intruder
+from postvakt.estate import intruder, traffic
 from postvakt.estate.machines import windows_path
+from postvakt.estate.memory import pe
 from postvakt.estate.memory.description import PAGE, Loose
 from postvakt.estate.mft_writer import RECORD, Name, Node, mft, same
 from postvakt.estate.placed import Placed
@@ -24,6 +25,9 @@ MOST = 40
 LINE_TIME = re.compile(rb"^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)", re.MULTILINE)
 NEW_TABLES = 40
 """The first entry in the master file table that a file of ours may have."""
+
+VISITORS, PROGRAMS_READ = 4, 2
+SYSTEM32 = "C:\\Windows\\System32\\"
 
 Wanted = Callable[[bytes], bool]
 
@@ -54,6 +58,26 @@ def left_behind(lines: Iterable[tuple[str, str]]) -> Iterator[Loose]:
         yield Loose(
             kind="command-line", content=text[: PAGE - 0x400], at=0x100 + 16 * number % 0x300, step=step
         )
+
+
+def requests(server: ServerPlan, taken: datetime, came: Iterable[tuple[str, str]]) -> Iterator[Loose]:
+    """Yield requests in freed buffers of the web server: those that came, each with its step, and visitors' own."""
+    visits = traffic.visits(server, taken.replace(minute=0, second=0, microsecond=0) - timedelta(hours=1))
+    for number, visit in enumerate(itertools.islice((one for one in visits if one.account), VISITORS)):
+        text = (
+            f"{visit.method} {visit.path} HTTP/1.1\r\nHost: {visit.host}\r\nUser-Agent: {visit.agent}\r\n"
+            f"Cookie: X-BackEndCookie=u56Lnp2ejJqB{number}; UC=9f2c41d07b\r\n\r\n"
+        )
+        yield Loose(kind="http-request", content=text.encode(), at=0x200)
+    for number, (text, step) in enumerate(came):
+        yield Loose(kind="http-request", content=text.encode(), at=0x80 * (number % 8), step=step)
+
+
+def programs_read(build: int) -> Iterator[Loose]:
+    """Yield the first pages of programs' files that were read and never run."""
+    for number in range(PROGRAMS_READ):
+        head = pe.header(size=0x9000, base=0x140000000, stamp=0x57899000 + build + number)
+        yield Loose(kind="pe", content=head, source=f"{SYSTEM32}example{number}.exe")
 
 
 def _kind(path: str) -> str:

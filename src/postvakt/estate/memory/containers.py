@@ -27,6 +27,7 @@ RUNS_AT, MOST_RUNS = 0x88, 40
 FREE_AT = 0x348
 BITMAP_HEADER = 0x38
 LIME = 0x4C694D45
+VMWARE = 0xBED2BED2
 ELF_CORE, ELF_X64, ELF_LOAD = 4, 62, 1
 
 
@@ -143,6 +144,29 @@ def _triage(image: Image) -> Iterator[bytes]:
     """The header of a small dump, a page of addresses, and no memory."""
     yield dump_header(image, TRIAGE, (), 0x10000)
     yield struct.pack("<4s12I", b"\0\0\0\0", *([0x10000] + [0] * 11)).ljust(0x10000 - HEADER, b"\0")
+
+
+def write_vmware(image: Image, path: Path) -> tuple[Path, Path]:
+    """Write an image as a virtual machine's: its runs one after another in a `.vmem`, and the `.vmss` beside it that
+    says where each belongs. Return both paths. Raises OSError where they cannot be written."""
+    with path.with_suffix(".vmem").open("wb") as file:
+        for page in _pages(image, image.runs):
+            file.write(page)
+    tags, at = bytearray(_tag("regionsCount", (), len(image.runs))), 0
+    for number, (first, count) in enumerate(image.runs):
+        for name, value in (("regionPageNum", at), ("regionPPN", first), ("regionSize", count)):
+            tags += _tag(name, (number,), value)
+        at += count
+    tags += b"\0\0"
+    head = struct.pack("<III64sQQ", VMWARE, 8, 1, b"memory", 92, len(tags))
+    path.with_suffix(".vmss").write_bytes(head + bytes(tags))
+    return path.with_suffix(".vmem"), path.with_suffix(".vmss")
+
+
+def _tag(name: str, indices: tuple[int, ...], value: int) -> bytes:
+    """A named value of four bytes: in its first byte the number of indices above and the value's size below."""
+    head = struct.pack("<BB", len(indices) << 6 | 4, len(name)) + name.encode()
+    return head + struct.pack(f"<{len(indices) + 1}I", *indices, value)
 
 
 def _thirty_two(image: Image) -> Iterator[bytes]:

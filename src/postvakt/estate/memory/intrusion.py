@@ -35,6 +35,7 @@ COOKIE_VERSION = "1941962754"
 HIDDEN, PROCDUMP, UM_CHILD = 7332, 20_900, 20_904
 FORGED = f"{TEMP}svchost.exe"
 PACKAGE = f"{TEMP}memssp.dll"
+UNLINKED = f"{TEMP}msvhlp.dll"
 
 
 def after(server: ServerPlan) -> datetime | None:
@@ -225,7 +226,10 @@ def more(server: ServerPlan, taken: datetime) -> Iterator[Process]:
 
 
 def package(process: Process) -> Process:
-    """Return LSASS with a foreign security package, or any other process as it is."""
-    if process.pid != LSASS:
-        return process
-    return _with(process, (Module(path=PACKAGE, step="dump"),), (), ())
+    """Return LSASS with a foreign security package, a web server's worker with a library that took itself off the
+    loader's lists, or any other process as it is."""
+    if process.pid == LSASS:
+        return _with(process, (Module(path=PACKAGE, step="dump"),), (), ())
+    if process.pid == ordinary.worker("DefaultAppPool"):
+        return _with(process, (Module(path=UNLINKED, linked=False, step="use"),), (), ())
+    return process

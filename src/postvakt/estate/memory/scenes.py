@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 import msgspec
 
+from postvakt.estate.attack import proxy_steps
 from postvakt.estate.memory import cached, intrusion, ordinary
 from postvakt.estate.memory.description import Loose, Machine, Process
 from postvakt.estate.memory.layouts import BUILDS
@@ -68,13 +69,20 @@ def machine(
         processes=tuple(everything),
         endpoints=connections if build in NETWORKS else (),
         drivers=ordinary.DRIVERS,
-        loose=tuple(_loose(server, came, when)),
+        loose=tuple(_loose(server, build, came, when)),
     )
 
 
-def _loose(server: ServerPlan, came: list[Process], when: datetime) -> list[Loose]:
+def _loose(server: ServerPlan, build: int, came: list[Process], when: datetime) -> list[Loose]:
     # The cache still has what was in the logs before they were wiped or rolled over.
     whole = msgspec.structs.replace(server, wiped=None, rolled=None)
     placed: list[Placed] = files(whole)
     ended = [(one.line, one.step) for one in came if one.exited is not None]
-    return [*cached.pages(whole, placed, when), *cached.left_behind(ended)]
+    # Of the requests that came every third lies in a buffer that was freed; the workers' heaps hold them all.
+    freed = [(intrusion.forged(one), one.step) for one in list(proxy_steps(server))[::3]]
+    return [
+        *cached.pages(whole, placed, when),
+        *cached.left_behind(ended),
+        *cached.requests(server, when, freed),
+        *cached.programs_read(build),
+    ]

@@ -210,6 +210,9 @@ def _carved(loose: Loose, frames: tuple[int, ...]) -> Iterator[CarvedTruth]:
         for place in range(0, len(page), FILE_RECORD):
             if page[place : place + 4] == b"FILE":
                 yield CarvedTruth(kind="mft", offset=at + place, source=loose.source, step=loose.step)
+    elif loose.kind == "http-request":
+        text = page.decode("ascii", "backslashreplace")
+        yield CarvedTruth(kind=loose.kind, offset=at, text=text, step=loose.step)
     elif loose.kind == "command-line":
         text = page.decode("utf-16-le").rstrip("\0")
         yield CarvedTruth(kind="command-line", offset=at, text=text, step=loose.step)
