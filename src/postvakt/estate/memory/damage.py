@@ -32,7 +32,7 @@ def with_holes(image: Image, holes: tuple[Run, ...]) -> Image:
 def spare_holes(image: Image, dice: random.Random, count: int) -> tuple[Run, ...]:
     """Return places at which the image holds nothing, in order: holes there take nothing away."""
     last = image.size // PAGE
-    empty = [number for number in range(0x200, last) if number not in image.pages]
+    empty = [number for number in range(0x200, last) if image.used(number) is None]
     starts = sorted(dice.sample(empty, min(count, len(empty))))
     return tuple((start, 1) for start in starts)
 
