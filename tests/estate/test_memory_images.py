@@ -296,6 +296,11 @@ def test_memory_of_a_wiped_server_still_has_the_lines_that_its_logs_lost() -> No
     assert {one.kind for one in carved} >= {"iis", "http-proxy"}
 
 
+def test_memory_has_the_lines_of_logs_that_no_collector_took() -> None:
+    carved = [one for one in told(build(scenes.machine(server("no-web-logs")))).carved if one.step]
+    assert {one.kind for one in carved} >= {"iis", "http-proxy"}
+
+
 def test_a_connection_leads_to_the_operator() -> None:
     ends = {one.remote: one for one in truth(14393).endpoints if one.step}
     assert set(ends) == {server().attacker}

@@ -11,7 +11,7 @@ from postvakt.estate.memory.layouts import BUILDS
 from postvakt.estate.memory.networks import NETWORKS
 from postvakt.estate.placed import Placed
 from postvakt.estate.plans import ACQUIRED, PATCHED_AT, ServerPlan
-from postvakt.estate.servers import files
+from postvakt.estate.servers import SOURCES
 
 AFTERWARDS = timedelta(minutes=18)
 """How long after the last deed memory is taken: as a snapshot of a virtual machine has it that was made that night."""
@@ -74,9 +74,10 @@ def machine(
 
 
 def _loose(server: ServerPlan, build: int, came: list[Process], when: datetime) -> list[Loose]:
-    # The cache still has what was in the logs before they were wiped or rolled over.
+    # The cache still has what was in the logs before they were wiped or rolled over, and what no collector took.
     whole = msgspec.structs.replace(server, wiped=None, rolled=None)
-    placed: list[Placed] = files(whole)
+    placed = [one for source in SOURCES for one in source(whole) if isinstance(one, Placed)]
+    placed.sort(key=lambda one: one.path)
     ended = [(one.line, one.step) for one in came if one.exited is not None]
     # Of the requests that came every third lies in a buffer that was freed; the workers' heaps hold them all.
     freed = [(intrusion.forged(one), one.step) for one in list(proxy_steps(server))[::3]]
