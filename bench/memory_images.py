@@ -9,13 +9,15 @@ from pathlib import Path
 
 import msgspec
 
-from postvakt.estate.memory import containers, scenes
+from postvakt.estate.memory import containers, damage, scenes
 from postvakt.estate.memory.image import build
 from postvakt.estate.memory.layouts import BUILDS
 from postvakt.estate.memory.truth import told
 from postvakt.estate.plans import plan
 
 DAYS = 10
+SHARES, SEEDS = (5, 20, 40), (1, 2, 3)
+"""Per cent of the pages, and by which chances."""
 
 
 def write(folder: Path, builds: list[int], formats: list[containers.Format], seed: int) -> Iterator[Path]:
@@ -33,6 +35,17 @@ def write(folder: Path, builds: list[int], formats: list[containers.Format], see
             (folder / f"{name}-{number}.truth.json").write_bytes(truth + b"\n")
 
 
+def write_damaged(folder: Path, number: int, seed: int) -> Iterator[Path]:
+    """Write the attacked image of a build with a share of its pages lost, by three seeds each, and yield the paths."""
+    server = next(one for one in plan(6, seed, DAYS) if one.scenario == "attacked")
+    image = build(scenes.machine(server, build=number, more=True))
+    for among in damage.AMONG:
+        for share in SHARES:
+            for lost in SEEDS:
+                damaged = damage.lose(image, share / 100, lost, among=among)
+                yield containers.write(damaged, folder / f"attacked-{number}-{among}-{share}-{lost}.raw")
+
+
 def main() -> int:
     """Write what was asked for and print where it lies."""
     words = argparse.ArgumentParser(prog="python -m bench.memory_images", description=__doc__)
@@ -40,9 +53,13 @@ def main() -> int:
     words.add_argument("--build", type=int, action="append", choices=BUILDS)
     words.add_argument("--format", action="append", choices=list(containers.WRITERS))
     words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--damaged", action="store_true", help="the attacked images with pages lost, too")
     given = words.parse_args()
     for path in write(given.folder, given.build or list(BUILDS), given.format or ["raw"], given.seed):
         print(path)
+    for number in (given.build or BUILDS) if given.damaged else ():
+        for path in write_damaged(given.folder, number, given.seed):
+            print(path)
     return 0
 
 

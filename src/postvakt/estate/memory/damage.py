@@ -10,6 +10,7 @@ from postvakt.estate.memory.description import PAGE
 from postvakt.estate.memory.image import Image, Run
 
 Among = Literal["kernel", "all"]
+AMONG: tuple[Among, ...] = ("kernel", "all")
 
 
 def lose(image: Image, share: float, seed: int, *, among: Among = "kernel") -> Image:
