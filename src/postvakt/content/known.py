@@ -22,7 +22,8 @@ TABLES = frozenset((
     "certificate", "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "event", "ews", "exchange_log",
     "exchange_object", "exchange_setup", "file", "http_proxy", "httperr", "iis", "iis_config", "message_tracking",
     "mft_entry", "mitigation_service", "msert", "nmap", "oab_generator", "powershell_history", "prefetch",
-    "registry_key", "registry_trace", "registry_value", "scheduled_task", "test_proxylogon", "transport_agent", "usn_record",
+    "registry_key", "registry_trace", "registry_value", "scheduled_task", "test_proxylogon", "transport_agent",
+    "usn_record",
 ))  # fmt: skip
 
 COVERAGE = TABLES | {"memory"}
