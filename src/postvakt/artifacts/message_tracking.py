@@ -28,7 +28,7 @@ MESSAGE_TRACKING = TableSpec(
         Column("server-hostname", kind="host", about="where the message went; the log's own server in RECEIVE events"),
         Column("source-context"),
         Column("connector-id"),
-        Column("source", about="SMTP, STOREDRIVER, ROUTING, ..."),
+        Column("message-source", about="`source` of the log: SMTP, STOREDRIVER, ROUTING, ..."),
         Column("event-id", about="RECEIVE, SEND, DELIVER, FAIL, ..."),
         Column("internal-message-id", "int"),
         Column("message-id"),
@@ -52,6 +52,7 @@ MESSAGE_TRACKING = TableSpec(
         Column("log-id"),
         Column("schema-version"),
     ),
+    fields=(("source", "message-source"),),
     # Probe messages pass every few minutes on a mailbox server, not on every other.
     quiet_hours=24,
 )  # fmt: skip
@@ -70,10 +71,14 @@ ARTIFACT = Artifact(
 )
 
 
+ALSO = {"source": "message-source"}
+"""Every table has a `source` already: where the row was read."""
+
+
 def parse(source: Source) -> Iterator[Read]:
     """Yield the events of one log, the servers that received messages, and what could not be read of it."""
     receivers = _Receivers()
-    yield from read(source, MESSAGE_TRACKING, receivers.add, lists={"recipient-address": ";"})
+    yield from read(source, MESSAGE_TRACKING, receivers.add, ALSO, {"recipient-address": ";"})
     yield from receivers.clues()
 
 
