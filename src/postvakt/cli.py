@@ -156,12 +156,10 @@ def report(
 
     if template is None:
         made, content = reports.render(case, form)
-        parts = [content]
+        parts, left = [content], []
     else:
         made, filled = reports.fill(case, form, template)
-        parts = [one.content for one in filled]
-        for line in (line for one in filled for line in one.open):
-            typer.echo(f"open: {line}", err=True)
+        parts, left = [one.content for one in filled], [line for one in filled for line in one.open]
     if output is None and len(parts) > 1:
         raise UsageError(f"{len(parts)} workbooks are needed for all servers; name the first one with -o")
     for number, content in enumerate(parts, start=1):
@@ -170,6 +168,8 @@ def report(
             sys.stdout.flush()
         else:
             reports.save(reports.beside(output, number), content)
+    for line in left:
+        typer.echo(f"open: {line}", err=True)
     if fail:
         raise typer.Exit(exit_code(made))
 
