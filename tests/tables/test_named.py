@@ -27,7 +27,7 @@ def named(folder: Path, table: str, *rows: dict[str, Any]) -> list[Naming]:
     ]
     with case.part(path, target) as out:
         out.write(pa.RecordBatch.from_pylist(made, schema=target))
-    with Named(case, {table: [(path, "EX01")]}) as tables:
+    with Named(case, {table: [path]}, [("e", "a.log", "EX01")]) as tables:
         return [word for word in tables.logs() if not word.own]
 
 
@@ -98,7 +98,7 @@ def test_nodes_of_a_cluster(tmp_path: Path) -> None:
 
 
 def test_a_case_without_such_tables_names_nobody(tmp_path: Path) -> None:
-    with Named(Case(tmp_path), {}) as tables:
+    with Named(Case(tmp_path), {}, []) as tables:
         assert (tables.logs(), tables.askers(), tables.listed()) == ([], {}, [])
 
 
@@ -107,9 +107,10 @@ def test_more_names_than_are_taken_are_told(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr("postvakt.tables.named.MOST_NAMES", 2)
     case, path = Case(tmp_path), "tables/http_proxy/e/p.parquet"
     target = schema(artifacts.TABLES["http_proxy"], stamped=True)
-    rows = [{"time": BEGUN, "locator": n, "TargetServer": f"ex0{n}"} for n in range(3)]
+    place = {"evidence": "e", "source": "a.log"}
+    rows = [{**place, "time": BEGUN, "locator": n, "TargetServer": f"ex0{n}"} for n in range(3)]
     with case.part(path, target) as out:
         out.write(pa.RecordBatch.from_pylist(rows, schema=target))
-    with Named(case, {"http_proxy": [(path, "EX01")]}) as tables:
+    with Named(case, {"http_proxy": [path]}, [("e", "a.log", "EX01")]) as tables:
         assert [word.names[0] for word in tables.logs()] == ["ex00", "ex01"]
         assert tables.limited == {"http_proxy": 2}
