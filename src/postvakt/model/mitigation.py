@@ -9,7 +9,7 @@ MitigationState = Literal["on", "partly", "off", "ran", "unfinished", "failed", 
 """Of a setting: in force, in force on some of what it must cover, not in force. Of a scan or a run: it came to its
 end, it did not, it failed. `unknown` with what would have told."""
 
-
+Dated = Literal["", "exactly", "at the latest"]
 Kind = Literal["rewrite_inbound", "rewrite_outbound", "service", "app_pool", "emergency_service"]
 
 
@@ -50,7 +50,12 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
 
 class MitigationRow(msgspec.Struct, frozen=True, kw_only=True):
     """One mitigation or scan on one host. `first` is when it is known to have begun and `last` when it was seen last
-    (of a scan: start and end); None where nothing dates it. `flaws` are ids of content/flaws that it is against."""
+    (of a scan: start and end); None where nothing dates it. `flaws` are ids of content/flaws that it is against.
+
+    `dated` says how far `first` is known: an event tells the instant; a file or a key that was last written then tells
+    that it is so since then at the latest. `started` is when a scan began by the server's own clock, whose zone its log
+    does not name, `YYYY-MM-DDTHH:MM:SS`; `signatures` is the version of what it looked for.
+    """
 
     id: str
     title: str
@@ -63,3 +68,6 @@ class MitigationRow(msgspec.Struct, frozen=True, kw_only=True):
     evidence: str = ""
     source: str = ""
     locator: int | None = None
+    dated: Dated = ""
+    started: str = ""
+    signatures: str = ""

@@ -134,7 +134,7 @@ def _told(
     for event, name in events:
         if event.first is not None and _how_long(event.first, change) != said:
             said = _how_long(event.first, change)
-            yield f"Patched {said} {name} ({_minute(event.first)}: {event.title})."
+            yield f"Patched {said} {name} ({minute(event.first)}: {event.title})."
 
 
 def _before(one: Stretch, last: Stretch | None) -> bool:
@@ -151,7 +151,7 @@ def _standing(made: ExposureRow, last: Stretch | None, change: Change) -> str:
         case "unknown":
             return f"Whether {runs} is open to this cannot be told from its number."
         case "vulnerable":
-            span = f" from {_minute(made.vulnerable_from)} to {_minute(made.vulnerable_until)}, the last sight of it"
+            span = f" from {minute(made.vulnerable_from)} to {minute(made.vulnerable_until)}, the last sight of it"
             return (
                 f"Vulnerable{span if made.vulnerable_from else ''}: {runs}; no fixed build was seen after it."
             )
@@ -160,11 +160,11 @@ def _standing(made: ExposureRow, last: Stretch | None, change: Change) -> str:
     if change.by is None:
         return f"Fixed by {runs}; since when is not told."
     if change.after is None:
-        since = f"Fixed at the latest since {_minute(change.by)} by {change.build}"
+        since = f"Fixed at the latest since {minute(change.by)} by {change.build}"
         return f"{since} ({_briefly(change.source)}); before is not known."
     return (
-        f"Vulnerable from {_minute(made.vulnerable_from)}; patched between {_minute(change.after)} and "
-        f"{_minute(change.by)} by {change.build} ({_briefly(change.source)})."
+        f"Vulnerable from {minute(made.vulnerable_from)}; patched between {minute(change.after)} and "
+        f"{minute(change.by)} by {change.build} ({_briefly(change.source)})."
     )
 
 
@@ -181,16 +181,17 @@ def _how_long(event: datetime, change: Change) -> str:
         return "about the time of"
     word = "after" if event < change.after else "before"
     near, far = sorted((abs(change.after - event), abs(change.by - event)))
-    least, most = _length(near), _length(far)
+    least, most = length(near), length(far)
     if least == most or far - near <= HOUR:
         return f"{most if word == 'after' else least} {word}"
     return f"between {least} and {most} {word}"
 
 
-def _length(length: timedelta) -> str:
+def length(span: timedelta) -> str:
+    """Return a length of time in its greatest unit, cut off below: `3 days`."""
     for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-        if length >= unit:
-            number = length // unit
+        if span >= unit:
+            number = span // unit
             return f"{number} {name}" if number == 1 else f"{number} {name}s"
     return "less than a minute"
 
@@ -199,5 +200,6 @@ def _time(finding: FindingRow) -> tuple[str, str]:
     return str(finding.first), finding.id
 
 
-def _minute(instant: datetime | None) -> str:
+def minute(instant: datetime | None) -> str:
+    """Return an instant as sentences tell it, to the minute in UTC; nothing for None."""
     return f"{instant:%Y-%m-%d %H:%M}Z" if instant else ""

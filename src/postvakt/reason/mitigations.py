@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from postvakt.model.build import ExposureRow
-from postvakt.model.mitigation import Mitigation, MitigationRow, MitigationState, Observed
+from postvakt.model.mitigation import Dated, Mitigation, MitigationRow, MitigationState, Observed
 
 SITE = re.compile(r"wwwroot[/\\]web\.config$", re.IGNORECASE)
 """Where the rewrite rules of the Default Web Site stand; the file is there only where somebody set something."""
@@ -21,6 +21,8 @@ DONE = re.compile(r"\b(applied|added|success\w*)\b", re.IGNORECASE)
 UNDONE = re.compile(r"\b(removed|reverted|rolled back|blocked)\b", re.IGNORECASE)
 FAILED = re.compile(r"\b(fail\w*|error|unable|cannot)\b", re.IGNORECASE)
 
+EXACTLY: Dated = "exactly"
+AT_THE_LATEST: Dated = "at the latest"
 OPEN = ("vulnerable", "needs-setting", "unknown")
 
 
@@ -32,6 +34,7 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
     at: Observed | None = None
     first: datetime | None = None
     last: datetime | None = None
+    dated: Dated = "at the latest"
 
 
 def rows(
@@ -68,6 +71,7 @@ def _row(one: Mitigation, shown: Shown) -> MitigationRow:
         evidence=at.evidence if at else "",
         source=at.source if at else "",
         locator=at.locator if at else None,
+        dated=shown.dated if shown.first else "",
     )
 
 
@@ -143,14 +147,14 @@ def _service(one: Mitigation, seen: Sequence[Observed]) -> Shown:
         row for row in seen
         if row.kind == "start_type" and any(name.casefold() in row.value.casefold() for name in names)
     ]  # fmt: skip
-    first = min((row.time for row in disabled if row.time), default=None)
+    first, dated = min((row.time for row in disabled if row.time), default=None), AT_THE_LATEST
     if changes:
-        first = changes[-1].time
+        first, dated = changes[-1].time, EXACTLY
         listed += f"; its start was last changed at {first:%Y-%m-%d %H:%MZ} (System 7040)" if first else ""
     if not disabled:
         return Shown(state="off", told=listed, at=services[0])
     state: MitigationState = "on" if len(disabled) == len(services) else "partly"
-    return Shown(state=state, told=listed, at=disabled[0], first=first)
+    return Shown(state=state, told=listed, at=disabled[0], first=first, dated=dated)
 
 
 def _pool(one: Mitigation, seen: Sequence[Observed]) -> Shown:
@@ -179,13 +183,17 @@ def _emergency(one: Mitigation, seen: Sequence[Observed]) -> Shown:
     dated = sorted((row for row in told if row.time), key=lambda row: str(row.time)) or told
     last = dated[-1]
     good = [row for row in dated if _succeeded(row)]
-    times = {"first": good[0].time if good else None, "last": last.time}
+    applied = [row for row in good if not UNDONE.search(row.value)]
+    first = applied[0].time if applied else None
+    state: MitigationState = "on"
+    told_of = "applied"
     if UNDONE.search(last.value):
-        return Shown(state="off", told=f"taken back: {_short(last)}", at=last, **times)
-    if not _succeeded(last):
-        state: MitigationState = "partly" if good else "failed"
-        return Shown(state=state, told=f"the last attempt failed: {_short(last)}", at=last, **times)
-    return Shown(state="on", told=f"applied: {_short(last)}", at=last, **times)
+        state, told_of = "off", "taken back"
+    elif not _succeeded(last):
+        state, told_of = "partly" if good else "failed", "the last attempt failed"
+    return Shown(
+        state=state, told=f"{told_of}: {_short(last)}", at=last, first=first, last=last.time, dated=EXACTLY
+    )
 
 
 def _succeeded(row: Observed) -> bool:
@@ -226,7 +234,17 @@ def _scans(seen: Iterable[Observed]) -> Iterator[MitigationRow]:
             evidence=evidence,
             source=source,
             locator=lines[0].locator,
+            started=_clock(started.name) if started else "",
+            signatures=named["signatures"].name if "signatures" in named else "",
         )
+
+
+def _clock(told: str) -> str:
+    """Return a time of the scanner's log by the server's clock, `2021-03-06T09:12:01`; nothing for another shape."""
+    try:
+        return datetime.strptime(" ".join(told.split()), "%a %b %d %H:%M:%S %Y").isoformat()
+    except ValueError:
+        return ""
 
 
 def _checks(seen: Iterable[Observed]) -> Iterator[MitigationRow]:

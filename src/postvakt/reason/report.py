@@ -42,6 +42,7 @@ from postvakt.reason import (
     coverage,
     findings,
     inventory,
+    mitigated,
     mitigations,
     updating,
     verdict,
@@ -208,6 +209,13 @@ def _host(
     judged = verdict.judge(found, answered, every, read, window, _leaned_on(asked), baseline.doubts(held))
     sightings = builds.sightings(host.builds)
     exposure = builds.exposure(sightings, _of_exchange(host, facts), found, window)
+    done = mitigations.rows(
+        facts.mitigations if exposure else (),
+        facts.seen.get(host.name, Seen()).settings,
+        exposure,
+        [row.build for row in host.builds],
+    )
+    exposure = mitigated.told_beside(exposure, done)
     who = attribution.argued(found, read, host.roles, told, facts.knowledge, facts.victim)
     return HostRow(
         host=host.name,
@@ -221,12 +229,7 @@ def _host(
         coverage=read,
         gaps=_gap_rows(every, host),
         builds=host.builds,
-        mitigations=mitigations.rows(
-            facts.mitigations if exposure else (),
-            facts.seen.get(host.name, Seen()).settings,
-            exposure,
-            [row.build for row in host.builds],
-        ),
+        mitigations=done,
         answers=(),
         hypotheses=who.rows,
         attribution=who.summed,
