@@ -32,6 +32,7 @@ def test_the_truth_lies_beside_the_hand_ins_and_names_each(tmp_path: Path) -> No
         "actors",
         "traces",
         "absent",
+        "mitigations",
     }
     assert [set(one) for one in truths] == [keys] * 3
     assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [

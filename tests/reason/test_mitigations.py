@@ -160,3 +160,29 @@ def test_what_the_check_of_microsoft_left() -> None:
     [hit] = rows((), [listed("LogAgeDays"), listed("Cve-2021-26855")], [], [])
     assert "only the age of logs" in clean.told
     assert "Cve-2021-26855" in hit.told
+
+
+def test_a_service_s_change_is_that_of_its_own_key() -> None:
+    def change(day: int, key: str) -> Observed:
+        time = datetime(2021, 3, day, tzinfo=UTC)
+        return Observed(table="event", kind="start_type", name="7040", value=f"UM | a | b | {key}", time=time)
+
+    services = [service("MSExchangeUM", "disabled"), service("MSExchangeUMCR", "automatic")]
+    seen = [*services, change(6, "MSExchangeUM"), change(9, "MSExchangeUMCR")]
+    row = told(*seen, flaw="unified-messaging")["unified-messaging-off"]
+    assert (row.state, row.first, row.dated) == ("partly", datetime(2021, 3, 6, tzinfo=UTC), "exactly")
+
+
+def test_what_was_taken_back_is_told_whatever_the_flaw() -> None:
+    applied, removed = emergency("1005", "M1 has been applied", 1), emergency("1006", "M1 was removed", 3)
+    [row] = rows(KNOWN, [applied, removed], [exposed("proxylogon", "fixed")], ["15.1.2106.13"])
+    assert (row.id, row.state, row.first, row.last) == ("emergency-m1", "off", applied.time, removed.time)
+
+
+def test_how_surely_a_beginning_is_dated() -> None:
+    assert told(*map(rule, COOKIES))["cookie-rules"].dated == "at the latest"
+    assert told(rule(COOKIES[0], changed=None))["cookie-rules"].dated == ""
+    assert (
+        told(emergency("1005", "M1 has been applied", 1), flaw="proxynotshell")["emergency-m1"].dated
+        == "exactly"
+    )

@@ -245,6 +245,14 @@ SERVICE_INSTALLED = named(
     keywords=0x8080000000000000,
     qualifiers=16384,
 )
+START_TYPE = named(
+    "Service Control Manager",
+    SERVICES_GUID,
+    7040,
+    _texts("param1 param2 param3 param4"),
+    keywords=0x8080000000000000,
+    qualifiers=16384,
+)
 UPDATE_INSTALLED = named(
     "Microsoft-Windows-WindowsUpdateClient",
     UPDATES_GUID,
@@ -260,6 +268,11 @@ UPTIME = classic("EventLog", 6013, qualifiers=32768)
 CMDLET = classic("MSExchange CmdletLogs", 1, task=1, qualifiers=16388)
 TOPOLOGY = classic("MSExchange ADAccess", 2080, task=3, qualifiers=16388)
 UM_FAILED = classic("MSExchange Unified Messaging", 1082, level=2, task=6, qualifiers=49156)
+EMERGENCY = {
+    number: classic("MSExchange Mitigation Service", number, task=1, qualifiers=16388)
+    for number in (1005, 1006)
+}
+EMERGENCY_FAILED = classic("MSExchange Mitigation Service", 1008, level=2, task=1, qualifiers=49156)
 BACKED_UP = classic("ESE", 224, task=3)
 SHADOW_COPIES_IDLE = classic("VSS", 8224)
 ENGINE_STARTED = classic("PowerShell", 400, task=4)

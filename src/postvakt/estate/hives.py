@@ -5,19 +5,20 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from postvakt.estate import intruder, operators
+from postvakt.estate import intruder, operators, upkeep
 from postvakt.estate.accounts_hives import sam, security
 from postvakt.estate.deeds import Deed
 from postvakt.estate.filetime import filetime
 from postvakt.estate.machines import Language, windows_path
 from postvakt.estate.placed import Placed
-from postvakt.estate.plans import ACQUIRED, DOMAIN, INSTALLED_AT, ServerPlan
+from postvakt.estate.plans import ACQUIRED, DOMAIN, INSTALLED_AT, ServerPlan, kept_at
 from postvakt.estate.regf_log import unsaved
 from postvakt.estate.regf_writer import EXPAND_SZ, Value, binary, dword, qword, regf, text, texts
 from postvakt.estate.registry_tree import Tree
 
 CONFIG = "C/Windows/System32/config"
 SAVED_AT = ACQUIRED - timedelta(minutes=41)
+AUTOMATIC, DISABLED = 2, 4
 SHARED, OWN = 0x20, 0x10
 """Types of a service: in a program shared with others, in one of its own."""
 
@@ -47,6 +48,8 @@ SERVICES = (
             '"{bin}Microsoft.Exchange.Store.Service.exe"', OWN),
     Service("MSExchangeTransport", "Microsoft Exchange Transport", '"{bin}MSExchangeTransport.exe"', OWN),
     Service("MSExchangeUM", "Microsoft Exchange Unified Messaging", '"{bin}umservice.exe"', OWN, (2010, 2013, 2016)),
+    Service("MSExchangeUMCR", "Microsoft Exchange Unified Messaging Call Router",
+            '"{bin}Microsoft.Exchange.UM.CallRouter.exe"', OWN, (2013, 2016)),
     Service("Sysmon64", "Sysmon64", "C:\\Windows\\Sysmon64.exe", OWN),
     Service("W3SVC", "World Wide Web Publishing Service", "%windir%\\system32\\svchost.exe -k iissvcs", SHARED),
     Service("WinDefend", "Windows Defender Service",
@@ -100,7 +103,10 @@ def _system(server: ServerPlan, seen: datetime) -> Tree:
             continue
         if not service.years or server.machine.release.year in service.years:
             program = service.program.format(bin=server.machine.install_path + "Bin\\")
-            tree.add(f"{services}\\{service.key}", *_service(service.name, program, service.kind))
+            off = service.key in upkeep.disabled(server)
+            values = _service(service.name, program, service.kind, start=DISABLED if off else AUTOMATIC)
+            written = kept_at(server) if off else INSTALLED_AT
+            tree.add(f"{services}\\{service.key}", *values, written=written)
     for installed in operators.services_installed(server):
         name, program = operators.BACKUP
         key = f"{services}\\ExampleBackup"
@@ -124,12 +130,12 @@ def _system(server: ServerPlan, seen: datetime) -> Tree:
     return tree
 
 
-def _service(name: str, program: str, kind: int) -> tuple[Value, ...]:
+def _service(name: str, program: str, kind: int, start: int = AUTOMATIC) -> tuple[Value, ...]:
     return (
         text("DisplayName", name),
         text("ImagePath", program, EXPAND_SZ),
         text("ObjectName", "LocalSystem"),
-        dword("Start", 2),
+        dword("Start", start),
         dword("Type", kind),
     )
 

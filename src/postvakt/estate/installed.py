@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from datetime import datetime
 
+from postvakt.estate import upkeep
 from postvakt.estate.machines import Build, windows_path
 from postvakt.estate.placed import Placed
-from postvakt.estate.plans import INSTALLED_AT, PATCHED_AT, ServerPlan
+from postvakt.estate.plans import INSTALLED_AT, PATCHED_AT, ServerPlan, kept_at
 
 OWA_AUTH = (
     "errorFE.aspx",
@@ -23,19 +24,14 @@ OF_ITS_OWN = {2013: "SvmFeedback.aspx", 2016: "frowny.aspx", 2019: "frowny.aspx"
 """The page in owa/auth that not every version has."""
 
 OWA_AUTH_2010 = ("error.aspx", "expiredpassword.aspx", "logoff.aspx", "logon.aspx")
-CONFIG = "C/Windows/System32/inetsrv/config/applicationHost.config"
 ROOT = "%SystemDrive%\\inetpub\\wwwroot"
-RULES = (
-    ("X-AnonResource-Backend Abort - inbound", "(.*)X-AnonResource-Backend(.*)", "false"),
-    ("X-BEResource Abort - inbound", "(.*)X-BEResource=(.+)/(.+)~(.+)", "true"),
-)
-"""The rewrite rules of Microsoft's mitigation: name, what the cookie is compared with, whether the next is left out."""
 
 
 def installed(server: ServerPlan) -> Iterator[Placed]:
     """Yield the files of the installation, in no order."""
     for path, text in _files(server):
-        yield Placed(path, text.encode(), INSTALLED_AT)
+        changed = path == upkeep.CONFIG and "pools-stopped" in server.upkeep
+        yield Placed(path, text.encode(), kept_at(server) if changed else INSTALLED_AT)
     touched = server.patched or INSTALLED_AT
     yield Placed("C/ExchangeSetupLogs/ExchangeSetup.log", _setup_log(server).encode(), touched)
 
@@ -52,7 +48,7 @@ def _files(server: ServerPlan) -> Iterator[tuple[str, str]]:
             yield f"{exchange}/ClientAccess/Owa/auth/{name}", _page(name)
     yield "C/inetpub/wwwroot/iisstart.htm", "<!DOCTYPE html>\r\n<title>IIS</title>\r\n"
     yield "C/inetpub/wwwroot/aspnet_client/system_web/4_0_30319/readme.txt", "\r\n"
-    yield CONFIG, _application_host(server)
+    yield upkeep.CONFIG, _application_host(server)
     yield f"{exchange}/TransportRoles/Shared/agents.config", _agents(server)
 
 
@@ -72,12 +68,13 @@ def _application_host(server: ServerPlan) -> str:
         f'<bindings><binding protocol="https" bindingInformation="*:{port}:" /></bindings></site>\r\n'
         for name, number, port in (ports if server.machine.release.has_front_end_proxy else ports[:1])
     )
+    stopped = ' autoStart="false" startMode="OnDemand"' if "pools-stopped" in server.upkeep else ""
     folder = windows_path(server.machine.drives.web_logs)
     folder = folder.replace("C:\\inetpub", "%SystemDrive%\\inetpub")
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\r\n<configuration><system.applicationHost>\r\n'
-        '<applicationPools><add name="MSExchangeOWAAppPool" /><add name="MSExchangeECPAppPool" />'
-        f"</applicationPools>\r\n<sites>{sites}<siteDefaults>"
+        f'<applicationPools><add name="MSExchangeOWAAppPool" /><add name="MSExchangeECPAppPool"{stopped} />'
+        f'<add name="MSExchangeOABAppPool"{stopped} /></applicationPools>\r\n<sites>{sites}<siteDefaults>'
         f'<logFile logFormat="W3C" directory="{folder}" /></siteDefaults></sites>\r\n'
         "</system.applicationHost></configuration>\r\n"
     )
@@ -95,20 +92,6 @@ def _agents(server: ServerPlan) -> str:
         'classFactory="Microsoft.Exchange.Transport.Agent.Malware.MalwareAgentFactory" '
         f'assemblyPath="{assembly}" enabled="true" />\r\n'
         "</agentList><settings /></mexRuntime></configuration>\r\n"
-    )
-
-
-def rewrite_rules() -> str:
-    """Return the site's configuration as Microsoft's mitigation tool changes it."""
-    rules = "".join(
-        f'<rule name="{name}" patternSyntax="ECMAScript" stopProcessing="{stop}"><match url=".*" />'
-        f'<conditions><add input="{{HTTP_COOKIE}}" pattern="{pattern}" /></conditions>'
-        '<action type="AbortRequest" /></rule>\r\n'
-        for name, pattern, stop in RULES
-    )
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\r\n<configuration><system.webServer><rewrite><rules>\r\n'
-        f"{rules}</rules></rewrite></system.webServer></configuration>\r\n"
     )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from postvakt.estate import installed, intruder, responders
+from postvakt.estate import installed, intruder, responders, upkeep
 from postvakt.estate.deeds import acts
 from postvakt.estate.placed import Made, Placed
 from postvakt.estate.plans import INSTALLED_AT, ServerPlan
@@ -35,6 +35,7 @@ def pages(server: ServerPlan) -> Iterator[Made]:
     history = "AppData/Roaming/Microsoft/Windows/PowerShell/PSReadLine/ConsoleHost_history.txt"
     if server.machine.release.year > 2013:
         yield Placed(f"{server.machine.profile}/{history}", HISTORY.encode(), INSTALLED_AT)
+    yield from upkeep.files(server)
     if server.story.responders:
         yield from responders.left(server)
     for left in intruder.left_files(server):

@@ -11,6 +11,31 @@ from postvakt.estate.stories import KINDS, ORDER, PLANTED, STORIES, Scenario, St
 
 Layout = Literal["folder", "kape", "velociraptor"]
 
+Kept = Literal[
+    "rules", "one-rule", "rules-off", "unified-messaging-off", "pools-stopped",
+    "quick-scan", "unfinished-scan", "full-scan", "check",
+    "emergency", "emergency-failed", "emergency-taken-back",
+]  # fmt: skip
+"""What people did against the flaws besides the update. `rules`: those of Microsoft's mitigation tool, or one of them,
+or all switched off; scans are the Safety Scanner's, `check` is Test-ProxyLogon."""
+
+UPKEEP: tuple[tuple[Kept, ...], ...] = (
+    ("rules", "quick-scan"),
+    ("rules", "unified-messaging-off", "pools-stopped"),
+    ("full-scan", "check"),
+    ("one-rule", "unfinished-scan"),
+    ("rules-off", "quick-scan", "full-scan"),
+)
+"""What was done together, in turn, on every other server after the six of the demo."""
+
+OUT_OF_THEIR_TIME: tuple[tuple[Kept, ...], ...] = (
+    ("emergency",),
+    ("emergency-failed", "rules"),
+    ("emergency-taken-back", "check"),
+)
+KEPT_ON = datetime(2021, 3, 3, 10, 30, tzinfo=UTC)
+UM_KEPT: Kept = "unified-messaging-off"
+
 LAYOUTS: tuple[Layout, ...] = ("folder", "kape", "velociraptor")
 """How hand-ins lie, in turn: as a folder of the drive, as the zip of one collector or of another."""
 
@@ -69,6 +94,7 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
     """When the oldest entry of the busy logs was written, where they rolled."""
 
     layout: Layout
+    upkeep: tuple[Kept, ...] = ()
 
     @property
     def story(self) -> Story:
@@ -160,6 +186,41 @@ def planted(seed: int, days: int) -> list[ServerPlan]:
     ]
 
 
+def mitigated(seed: int, days: int) -> list[ServerPlan]:
+    """Return two servers for each of what people do together against the flaws: attacked ones, then one that was
+    probed and one that was left alone, in turn."""
+    dice = random.Random(f"mitigated/{seed}")
+    every = (*UPKEEP, *OUT_OF_THEIR_TIME)
+    scenarios: tuple[Scenario, ...] = ("attacked", "shell-unused", "probed", "clean")
+    names = dice.sample(range(0x1000, 0x10000), len(every) * 2)
+    made = []
+    for index, name in enumerate(names):
+        scenario, upkeep = scenarios[index % len(scenarios)], every[index // 2]
+        turn = len(ORDER) + index
+        one = _server(index, turn, scenario, f"SRV-{name:04X}", seed, days, dice)
+        made.append(msgspec.structs.replace(one, upkeep=_fitting(upkeep, one.machine)))
+    return made
+
+
+def kept_at(server: ServerPlan) -> datetime:
+    """Return when the people who run a server did what they did: the day after the update came out, after the logs
+    began, at another minute on each."""
+    minutes = server.random("upkeep").randrange(0, 300)
+    return max(KEPT_ON, server.begins + timedelta(hours=10)) + timedelta(minutes=minutes)
+
+
+def _upkeep(turn: int, story: Story, machine: Machine) -> tuple[Kept, ...]:
+    own = turn < len(ORDER) or turn % 2 == 0 or story.responders or not story.exchange
+    if own or not machine.release.has_front_end_proxy:
+        return ()
+    return _fitting(UPKEEP[(turn // 2 + turn // len(KINDS)) % len(UPKEEP)], machine)
+
+
+def _fitting(upkeep: tuple[Kept, ...], machine: Machine) -> tuple[Kept, ...]:
+    """Exchange 2019 has no Unified Messaging to switch off."""
+    return tuple(kept for kept in upkeep if kept != UM_KEPT or machine.release.unified_messaging)
+
+
 def _machine(turn: int, story: Story) -> Machine:
     """The six of the demo are alike. With each round of the scenarios each meets another machine."""
     if turn < len(ORDER):
@@ -178,6 +239,7 @@ def _server(
     began = day + ATTACK_BEGAN + timedelta(minutes=dice.randrange(0, 600))
     late = story.patched == "later" and began < PATCHED_AT
     wiped = day + timedelta(days=max(1, min(WIPED_AFTER_DAYS, days - 2)))
+    made_on = _machine(turn, story)
     return ServerPlan(
         index=index,
         name=name,
@@ -187,11 +249,12 @@ def _server(
         begins=begins,
         attacker=f"{NETWORKS[0]}.{dice.randrange(1, 255)}",
         began=began,
-        machine=_machine(turn, story),
+        machine=made_on,
         patched=PATCHED_AT if story.patched == "before" or late else None,
         wiped=wiped if story.wiped else None,
         rolled=_rolled(begins) if story.rolled else None,
         layout=LAYOUTS[index % len(LAYOUTS)],
+        upkeep=_upkeep(turn, story, made_on),
     )
 
 

@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from postvakt.estate import event_kinds, intruder, operators, shells
+from postvakt.estate import event_kinds, intruder, operators, shells, upkeep
 from postvakt.estate.deeds import Deed, acts
 from postvakt.estate.evtx_writer import Event
 from postvakt.estate.people import NETBIOS, SYSTEM_SID, machine
@@ -49,6 +49,7 @@ def system(server: ServerPlan, hours: list[datetime]) -> Iterator[Event]:
             yield Event(hour, event_kinds.UPTIME, (texts, None), process=0, thread=0)
         if hour.hour == 3:
             yield _updated(server, hour + timedelta(minutes=4))
+    yield from upkeep.switched_off(server)
     for instant in operators.services_installed(server):
         yield _service(instant, *operators.BACKUP)
     for deed in intruder.service_installed(server):
@@ -104,6 +105,7 @@ def application(server: ServerPlan, hours: list[datetime]) -> Iterator[Event]:
             yield Event(
                 hour + timedelta(minutes=25), event_kinds.BACKED_UP, (told, None), process=0, thread=0
             )
+    yield from upkeep.applied(server)
     for deed in intruder.um_casts(server):
         yield Event(
             deed.time, event_kinds.UM_FAILED, (UM_TOLD, None), process=0, thread=0, trace=deed.trace("event")

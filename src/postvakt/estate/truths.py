@@ -5,11 +5,13 @@ from datetime import datetime
 
 import msgspec
 
+from postvakt.estate import responders, upkeep
 from postvakt.estate.memory.truth import MemoryTruth
 from postvakt.estate.placed import Made, Placed
 from postvakt.estate.plans import WINDOW_START, ServerPlan
 from postvakt.estate.stories import Scenario
 from postvakt.estate.traces import Absent, Trace
+from postvakt.estate.upkeep import MitigationTruth
 
 
 class MissingTrace(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,6 +55,9 @@ class Truth(msgspec.Struct, frozen=True, kw_only=True):
     actors: tuple[ActorTruth, ...] = ()
     traces: tuple[Trace, ...] = ()
     absent: tuple[MissingTrace, ...] = ()
+    mitigations: tuple[MitigationTruth, ...] = ()
+    """What was done against the flaws besides the update, and the scans that were made."""
+
     memory: MemoryTruth | msgspec.UnsetType = msgspec.UNSET
     """What its memory holds, where an image of it was asked for."""
 
@@ -78,6 +83,7 @@ def truth(server: ServerPlan) -> Truth:
         actors=tuple(
             ActorTruth(address=one.address, began=one.began, steps=one.steps) for one in server.actors
         ),
+        mitigations=(*upkeep.truths(server), *responders.truths(server)) if story.exchange else (),
     )
 
 
@@ -93,6 +99,9 @@ def traced(told: Truth, made: Iterable[Made], stored: dict[str, str]) -> Truth:
     return msgspec.structs.replace(
         told,
         traces=tuple(sorted(traces, key=lambda trace: (trace.time, trace.id))),
+        mitigations=tuple(
+            msgspec.structs.replace(one, source=stored.get(one.source, "")) for one in told.mitigations
+        ),
         absent=tuple(sorted(absent, key=lambda trace: (trace.time, trace.id))),
     )
 

@@ -43,14 +43,15 @@ def rows(
     exposure: Sequence[ExposureRow],
     builds: Sequence[str],
 ) -> tuple[MitigationRow, ...]:
-    """Return a host's mitigations and scans. One that is off or unknown stands only where a flaw of it is open."""
+    """Return a host's mitigations and scans. One that is off or unknown stands only where a flaw of it is open, or
+    where it was in force before and was taken back."""
     open_to = {row.flaw for row in exposure if row.state in OPEN}
     made = []
     for one in known:
         if builds and all(build.startswith(one.except_builds) for build in builds) and one.except_builds:
             continue
         shown = SHOWING[one.kind](one, [row for row in seen if row.table in TABLES[one.kind]])
-        if shown.state in ("off", "unknown") and not open_to & set(one.flaws):
+        if shown.state in ("off", "unknown") and shown.first is None and not open_to & set(one.flaws):
             continue
         made.append(_row(one, shown))
     return (*made, *_scans(seen), *_checks(seen))
@@ -145,7 +146,8 @@ def _service(one: Mitigation, seen: Sequence[Observed]) -> Shown:
     listed = ", ".join(f"{row.name} {row.value}" for row in services)
     changes = [
         row for row in seen
-        if row.kind == "start_type" and any(name.casefold() in row.value.casefold() for name in names)
+        if row.kind == "start_type"
+        and row.value.rpartition(" | ")[2].casefold() in {one.name.casefold() for one in disabled}
     ]  # fmt: skip
     first, dated = min((row.time for row in disabled if row.time), default=None), AT_THE_LATEST
     if changes:
