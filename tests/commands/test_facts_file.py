@@ -8,7 +8,7 @@ import pytest
 from postvakt import content
 from postvakt.commands import facts_file
 from postvakt.errors import ContentError
-from postvakt.model.fact import Fact, Victim
+from postvakt.model.fact import Asked, Fact, Victim
 from postvakt.tables.case import Case
 
 GOOD = """facts:
@@ -114,4 +114,41 @@ def test_nobody_stated_anything(tmp_path: Path) -> None:
 def test_a_statement_that_nobody_can_use_is_refused(tmp_path: Path, old: str, new: str, told: str) -> None:
     with pytest.raises(ContentError) as why:
         victim(tmp_path, VICTIM.replace(old, new))
+    assert told in str(why.value)
+
+
+ASKED = """ask:
+  - {requirement: "5", whom: A. Officer, by: "2021-03-05T10:00:00-05:00"}
+  - {requirement: "1.memory", host: EX01, whom: B. Admin, by: 2021-03-04T20:00:00Z}
+"""
+
+
+def asked(folder: Path, text: str) -> tuple[Asked, ...]:
+    (folder / "facts.yaml").write_text(text, encoding="utf-8")
+    directive = next(d for d in content.load().directives if d.id == "ed-21-02")
+    return facts_file.asked(Case(folder), directive, ["EX01"])
+
+
+def test_questions_are_given_to_people_by_name(tmp_path: Path) -> None:
+    told = asked(tmp_path, GOOD + ASKED)
+    assert [(one.whom, one.host) for one in told] == [("A. Officer", "all"), ("B. Admin", "EX01")]
+    assert asked(tmp_path, GOOD) == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("1.memory", "1.memories", "$.ask[1]: requirement: '1.memories' is none of ed-21-02"),
+        ("host: EX01", "host: EX99", "$.ask[1]: host: 'EX99' is no host of this case"),
+        ('"5", ', '"5", host: EX01, ', "$.ask[0]: host: 5 is asked of the agency once"),
+        ("A. Officer", '" "', "$.ask[0]: whom: names nobody"),
+        ("T20:00:00Z", "T20:00:00", "$.ask[1]: by: 2021-03-04T20:00:00 names no zone"),
+        ("whom: B. Admin, ", "", "missing required field `whom` - at `$.ask[1]`"),
+        ("whom: B. Admin", "who: B. Admin", "unknown field `who`"),
+    ],
+)
+def test_a_question_that_cannot_be_placed_is_told(tmp_path: Path, old: str, new: str, told: str) -> None:
+    assert old in ASKED
+    with pytest.raises(ContentError) as why:
+        asked(tmp_path, ASKED.replace(old, new))
     assert told in str(why.value)

@@ -30,7 +30,14 @@ questions:
 requirements:
   - {id: logs, title: Logs are read, clause: Read., version: first, due: immediately, needs: [iis], questions: [used]}
   - {id: paint, title: It is painted, clause: Paint., due: "2021-03-12T12:00:00+05:45", only_if: [yellow], ask: When}
+  - {id: fixed, title: March is in, clause: Fix., due: "2021-03-09T12:00:00+05:45",
+     shown_by: {patched: [proxylogon], decides: true}}
+  - {id: scan, title: It is scanned, clause: Scan., shown_by: {ran: msert-full}, ask: Was it reported}
   - {id: sing, title: A song is sung, clause: Sing., of: agency, ask: Which one}
+"""
+ASKED = """ask:
+  - {requirement: s1.triage.1, whom: C. Scanner, by: "2021-04-04T12:00:00-04:00"}
+  - {requirement: "5", whom: A. Officer, by: "2021-03-05T09:00:00-05:00"}
 """
 SAID = """facts:
   - {requirement: "5", state: met, words: Sent with the template., by: A. Officer, at: "2021-03-05T15:00:00Z"}
@@ -124,6 +131,19 @@ def test_a_person_s_word_reaches_report_and_board(clean: Path, tmp_path: Path) -
         assert "said by A. Officer at 2021-03-05T15:00:00Z: Sent with the template." in page
 
 
+def test_whom_a_question_was_given_stands_on_the_board(clean: Path, tmp_path: Path) -> None:
+    case = Path(shutil.copytree(clean, tmp_path / "case"))
+    (case / "facts.yaml").write_text(SAID + ASKED)
+    CliRunner().invoke(cli.app, ["reask", str(case), "--quiet", "--jobs", "1"])
+    asked = "asked of C. Scanner, by 2021-04-04T16:00:00Z"
+    assert row(board(case), "s1.triage.1")["answer"]["lacks"][-1] == asked
+    assert row(board(case), "5")["answer"]["lacks"] == []
+    for form in ("text", "html"):
+        told = status.status([case], at="2021-04-04T00:00:00Z", form=form).decode()
+        assert asked in told
+        assert "asked of A. Officer" not in told
+
+
 def triaged_with(directive: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Report]:
     place = tmp_path / "content"
     shutil.copytree(Path(str(library.here())), place, ignore=shutil.ignore_patterns("*.py", "__pycache__"))
@@ -141,14 +161,21 @@ def test_a_directive_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [(a.requirement, a.state) for a in host.answers] == [
         ("logs", "met"),
         ("paint", "unknown"),
+        ("fixed", "met"),
+        ("scan", "unknown"),
         ("sing", "unknown"),
     ]
     told = board(case, at="2021-03-12T06:15:01Z")
     assert [(r["standing"], r["seconds"]) for r in told["rows"]] == [
         ("late", -1),
         ("no-date", None),
+        ("no-date", None),
+        ("met", None),
         ("met", None),
     ]
+    fixed = row(told, "fixed")["answer"]
+    assert "before the deadline" in fixed["basis"]
+    assert "nothing that was read tells of such a run" in row(told, "scan")["answer"]["basis"]
     assert "2021-03-12 12:00 +0545 (UTC+5:45)" in status.status([case], at=AT, form="text").decode()
 
 

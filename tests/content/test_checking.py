@@ -256,6 +256,36 @@ FAULTS = [
         D,
         "requirements: 1: due: 2021-03-05T12:00:00-04:00 has not the offset of America/New_York",
     ),
+    (
+        changed(D, 'needs: ["event:Security"]', "shown_by: {patched: [nothing-known]}"),
+        D,
+        "requirements: 1: shown_by: nothing-known is no flaw of ours",
+    ),
+    (
+        changed(D, 'needs: ["event:Security"]', "shown_by: {ran: mser-full}"),
+        D,
+        "requirements: 1: shown_by: 'mser-full' is no run that we read; there are msert-full,",
+    ),
+    (
+        changed(D, 'needs: ["event:Security"]', "shown_by: {decides: true}"),
+        D,
+        "requirements: 1: shown_by: nothing shows it",
+    ),
+    (
+        changed(D, 'needs: ["event:Security"]', "shown_by: {ran: msert-full, times: 0}"),
+        D,
+        "requirements: 1: shown_by: times: 0 times of what?",
+    ),
+    (
+        changed(D, 'needs: ["event:Security"]', "of: agency, shown_by: {ran: msert-full}"),
+        D,
+        "requirements: 1: of: the evidence of a server cannot answer for the agency",
+    ),
+    (
+        changed(D, 'needs: ["event:Security"]', "shown_by: {scan: msert-full}"),
+        D,
+        "Object contains unknown field `scan` - at `$.requirements[0].shown_by`",
+    ),
     (changed(D, "2021-03-05T12", "soon"), D, "requirements: 1: due: Invalid isoformat string"),
     (changed(D, "America/New_York", "America/Gotham"), D, "timezone: 'America/Gotham' is no zone"),
     ({D: DIRECTIVE + '  - {id: "1", title: Again, clause: Again.}\n'}, D, "requirements: 1 stands twice"),

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from postvakt import content
 from postvakt.model.build import ExposureRow
 from postvakt.model.directive import Directive
-from postvakt.model.fact import Fact
+from postvakt.model.fact import Asked, Fact
 from postvakt.model.inventory import ServerRow
 from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import AnswerRow, CoverageRow, FindingRow, QuestionRow, VerdictRow
@@ -272,8 +273,16 @@ def flaw(name: str, state: Any, **more: Any) -> ExposureRow:
     return ExposureRow(flaw=name, title=name, cves=(), state=state, told=(f"{name} is {state}.",), **more)
 
 
-def scan(name: str, state: Any = "ran") -> MitigationRow:
-    return MitigationRow(id=name, title=name, state=state, told="finished", basis="Started On a day")
+def scan(name: str, state: Any = "ran", **more: str) -> MitigationRow:
+    return MitigationRow(id=name, title=name, state=state, told="finished", basis="Started On a day", **more)
+
+
+def scans(*days: str, signatures: str = "1.333.{}.0") -> tuple[MitigationRow, ...]:
+    """A finished full scan on each of these days of the year 2021, each with signatures of its own."""
+    return tuple(
+        scan("msert-full", started=f"2021-{day}T22:00:00", signatures=signatures.format(number))
+        for number, day in enumerate(days)
+    )
 
 
 @pytest.mark.parametrize(
@@ -290,8 +299,15 @@ def test_the_build_says_whether_the_update_is_in(state: Any, answer: str) -> Non
 def test_an_update_after_the_deadline_is_told_as_late() -> None:
     late = flaw("april-2021", "fixed", patched_after=datetime(2021, 4, 17, tzinfo=UTC))
     assert "after the deadline" in of_server(looked(CLEAR, exposure=(late,)))["s2.1"].basis
-    early = flaw("april-2021", "fixed", patched_after=datetime(2021, 4, 14, tzinfo=UTC))
-    assert "after the deadline" not in of_server(looked(CLEAR, exposure=(early,)))["s2.1"].basis
+    early = flaw("april-2021", "fixed", patched_by=datetime(2021, 4, 14, tzinfo=UTC))
+    assert "before the deadline" in of_server(looked(CLEAR, exposure=(early,)))["s2.1"].basis
+    about = flaw(
+        "april-2021",
+        "fixed",
+        patched_after=datetime(2021, 4, 14, tzinfo=UTC),
+        patched_by=datetime(2021, 4, 17, tzinfo=UTC),
+    )
+    assert "before the deadline is not told" in of_server(looked(CLEAR, exposure=(about,)))["s2.1"].basis
 
 
 @pytest.mark.parametrize(
@@ -312,10 +328,71 @@ def test_a_full_scan_shows_itself_and_a_person_says_that_it_was_reported(
 
 
 def test_the_first_scan_and_four_weekly_ones_are_counted() -> None:
-    four = of_server(looked(CLEAR, mitigations=(scan("msert-full"),) * 4))["s1.triage.1.weekly"]
-    five = of_server(looked(CLEAR, mitigations=(scan("msert-full"),) * 5))["s1.triage.1.weekly"]
+    four = weekly(scans("04-04", "04-11", "04-18", "04-25"))
+    five = weekly(scans("04-04", "04-11", "04-18", "04-25", "05-02"))
     assert (four.state, five.state) == ("unmet", "unknown")
     assert "4 of 5" in four.basis
+
+
+def weekly(done: tuple[MitigationRow, ...]) -> AnswerRow:
+    return of_server(looked(CLEAR, mitigations=done))["s1.triage.1.weekly"]
+
+
+@pytest.mark.parametrize(
+    ("done", "count"),
+    [
+        (scans("04-04", "04-05", "04-06", "04-07", "04-08"), 2),
+        (scans("04-04", "04-04", "04-12", "04-19", "04-26"), 4),
+        (scans("04-04", "04-10", "04-16", "04-25", "05-02", signatures="1.333.160.0"), 1),
+        ((scan("msert-full"),) * 5, 0),
+    ],
+)
+def test_runs_of_one_week_or_of_one_download_count_once(done: tuple[MitigationRow, ...], count: int) -> None:
+    row = weekly(done)
+    assert row.state == "unmet"
+    assert f"{count} of 5" in row.basis
+
+
+@pytest.mark.parametrize(("day", "late"), [("04-05", False), ("04-06", True)])
+def test_a_scan_that_began_after_the_deadline_in_any_zone_is_late(day: str, late: bool) -> None:
+    row = of_server(looked(CLEAR, read=("msert",), mitigations=scans(day)))["s1.triage.1"]
+    assert ("it began after the deadline" in row.basis) == late
+    assert "how old its signatures 1.333.0.0 were then, its log does not tell" in row.basis
+
+
+ASKED = (
+    Asked(requirement="s1.triage.1", whom="A. Admin", by=datetime(2021, 4, 4, tzinfo=UTC), host="EX01"),
+    Asked(requirement="s1.triage.1", whom="B. Chief", by=datetime(2021, 4, 3, tzinfo=UTC)),
+    Asked(requirement="connected", whom="C. Net", by=datetime(2021, 4, 5, tzinfo=UTC)),
+    Asked(requirement="s2.1", whom="D. Else", by=datetime(2021, 4, 5, tzinfo=UTC), host="EX02"),
+)
+
+
+def asked_of(host: str, *facts: Fact, exposure: tuple[ExposureRow, ...] = ()) -> dict[str, AnswerRow]:
+    one = msgspec.structs.replace(looked(CLEAR, exposure=exposure), host=host)
+    return {r.requirement: r for r in answers.server(directive(), one, answers.Words(facts, ASKED))}
+
+
+def test_who_was_asked_stands_beside_what_is_lacking() -> None:
+    assert asked_of("EX01")["s1.triage.1"].lacks[-3:] == (
+        "asked of B. Chief, by 2021-04-03T00:00:00Z",
+        "asked of A. Admin, by 2021-04-04T00:00:00Z",
+        "asked of C. Net, by 2021-04-05T00:00:00Z",
+    )
+    assert "asked of A. Admin" not in " ".join(asked_of("EX02")["s1.triage.1"].lacks)
+    assert "asked of D. Else" in " ".join(asked_of("EX02")["s2.1"].lacks)
+
+
+def test_a_question_that_was_answered_is_asked_no_longer() -> None:
+    said = Fact(
+        requirement="s1.triage.1",
+        state="unmet",
+        words="Tonight.",
+        by="A. Admin",
+        at=datetime(2021, 4, 2, tzinfo=UTC),
+    )
+    assert "asked of" not in " ".join(asked_of("EX01", said)["s1.triage.1"].lacks)
+    assert asked_of("EX02", exposure=(flaw("april-2021", "fixed"),))["s2.1"].lacks == ()
 
 
 def test_an_incident_is_owed_within_the_hour_of_its_first_finding() -> None:

@@ -80,6 +80,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         flaws=prepared.content.flaws,
         mitigations=prepared.content.mitigations,
         knowledge=prepared.content.knowledge,
+        put=facts_file.asked(case, directive, [host.name for host in concluded]),
         victim=facts_file.victim(case),
         eviction=prepared.content.eviction,
         baselines=second_look.held_against(case, (i.evidence.id for i in intakes), concluded, owners),

@@ -8,7 +8,7 @@ import msgspec
 from postvakt.content import library
 from postvakt.errors import ContentError
 from postvakt.model.directive import Directive
-from postvakt.model.fact import ALL, CaseFacts, Fact, Victim
+from postvakt.model.fact import ALL, Asked, CaseFacts, Fact, Victim
 from postvakt.reason import answers
 from postvakt.tables.case import Case
 
@@ -27,6 +27,23 @@ def said(case: Case, directive: Directive, hosts: Sequence[str]) -> tuple[Fact, 
     for fault in _contradictions(facts):
         raise ContentError(f"{path}: {fault}")
     return facts
+
+
+def asked(case: Case, directive: Directive, hosts: Sequence[str]) -> tuple[Asked, ...]:
+    """Return whom a case's people asked what. Raises ContentError as `said` does."""
+    questions = _read(case).ask
+    for number, one in enumerate(questions):
+        for fault in _ask_faults(one, directive, hosts):
+            raise ContentError(f"{case.path(NAME)}: $.ask[{number}]: {fault}")
+    return questions
+
+
+def _ask_faults(one: Asked, directive: Directive, hosts: Sequence[str]) -> Iterator[str]:
+    yield from _misplaced(one, directive, hosts)
+    if not one.whom.strip():
+        yield "whom: names nobody; a question that nobody was given is nobody's"
+    if one.by.tzinfo is None:
+        yield f"by: {one.by.isoformat()} names no zone; write it with Z or an offset, 2021-03-04T10:00:00-05:00"
 
 
 def victim(case: Case) -> Victim | None:
@@ -61,7 +78,7 @@ def _read(case: Case) -> CaseFacts:
         raise ContentError(f"{path}: {why}") from why
 
 
-def _faults(fact: Fact, directive: Directive, hosts: Sequence[str]) -> Iterator[str]:
+def _misplaced(fact: Fact | Asked, directive: Directive, hosts: Sequence[str]) -> Iterator[str]:
     askable = answers.askable(directive)
     if fact.requirement not in askable:
         known = ", ".join(askable)
@@ -71,6 +88,10 @@ def _faults(fact: Fact, directive: Directive, hosts: Sequence[str]) -> Iterator[
         yield f"host: {fact.requirement} is asked of the agency once; write `all`"
     elif fact.host != ALL and fact.host not in hosts:
         yield f"host: {fact.host!r} is no host of this case; there are {', '.join(sorted(hosts))}"
+
+
+def _faults(fact: Fact, directive: Directive, hosts: Sequence[str]) -> Iterator[str]:
+    yield from _misplaced(fact, directive, hosts)
     if not fact.by.strip():
         yield "by: says nobody; an answer needs the name of who gives it"
     if not fact.words.strip():

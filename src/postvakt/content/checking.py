@@ -314,14 +314,21 @@ def _requirement(requirement: Requirement, directive: Directive, flaws: set[str]
     shown = requirement.shown_by
     if shown is not None:
         yield from (f"shown_by: {name} is no flaw of ours" for name in shown.patched if name not in flaws)
+        if shown.ran and shown.ran not in known.RUNS:
+            yield f"shown_by: {shown.ran!r} is no run that we read; there are {', '.join(known.RUNS)}"
+        if shown.times < 1 or (shown.times > 1 and not shown.ran):
+            yield f"shown_by: times: {shown.times} times of what?"
         if not (shown.patched or shown.ran):
             yield "shown_by: nothing shows it"
     if requirement.within_hours and not requirement.within_source:
         yield "within_source: who says that it is owed within hours?"
     if "no-expertise" in requirement.branches and not directive.expertise:
         yield "branches: no-expertise needs the directive to name its condition in `expertise`"
-    if requirement.of == "agency" and (requirement.needs or requirement.questions):
-        yield "of: the evidence of a server cannot answer for the agency; it takes no needs and no questions"
+    if requirement.of == "agency" and (requirement.needs or requirement.questions or shown):
+        yield (
+            "of: the evidence of a server cannot answer for the agency; it takes no needs, no questions and no "
+            "shown_by"
+        )
     fault = due_fault(requirement.due, directive.timezone)
     if fault:
         yield f"due: {fault}"

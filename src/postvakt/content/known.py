@@ -29,6 +29,9 @@ TABLES = frozenset((
 COVERAGE = TABLES | {"memory"}
 """What can be read; of `memory` nothing can be read yet, so that what needs it is told as not done."""
 
+RUNS = ("msert-full", "msert-quick", "test-proxylogon")
+"""Scans and checks whose runs are told, by the ids of their rows."""
+
 SPLIT = frozenset((
     "cmdlet_infra", "event", "exchange_log", "file", "http_proxy", "iis", "registry_key", "registry_trace",
     "registry_value",

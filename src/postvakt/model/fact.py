@@ -24,6 +24,15 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     host: str = ALL
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A requirement or a condition that somebody was asked, of one host or of all; the answer is wanted at `by`."""
+
+    requirement: str
+    whom: str
+    by: datetime
+    host: str = ALL
+
+
 class Victim(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whom it happened to, as somebody states it: a sector in plain words, a country by its two letters."""
 
@@ -38,3 +47,4 @@ class CaseFacts(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
     facts: tuple[Fact, ...] = ()
     victim: Victim | None = None
+    ask: tuple[Asked, ...] = ()

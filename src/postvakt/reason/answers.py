@@ -3,15 +3,15 @@ from what people said. A requirement is met only where something was read, or so
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 
 from postvakt.model.build import ExposureRow
 from postvakt.model.clock import iso
-from postvakt.model.directive import Branch, Condition, Directive, Requirement, ShownBy
-from postvakt.model.fact import ALL, Fact
+from postvakt.model.directive import Branch, Condition, Directive, Requirement
+from postvakt.model.fact import ALL, Asked, Fact
 from postvakt.model.inventory import ServerRow
 from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import (
@@ -26,6 +26,7 @@ from postvakt.model.report import (
 from postvakt.model.rule import LEVELS
 from postvakt.reason.findings import LABELLED
 from postvakt.reason.inventory import collected
+from postvakt.reason.proofs import proofs
 
 MOST_NAMED = 20
 """Servers that one answer names."""
@@ -56,9 +57,10 @@ class Path(msgspec.Struct, frozen=True):
 
 
 class Words:
-    """What people said, the latest word first; a word on one host goes before one on all."""
+    """What people said, the latest word first, and what they were asked; a word on one host goes before one on all."""
 
-    def __init__(self, facts: Iterable[Fact]) -> None:
+    def __init__(self, facts: Iterable[Fact], asked: Iterable[Asked] = ()) -> None:
+        self._asked = sorted(asked, key=lambda one: (one.by, one.whom))
         self._of: dict[tuple[str, str], list[Fact]] = {}
         for fact in sorted(facts, key=lambda f: f.at, reverse=True):
             self._of.setdefault((fact.requirement, fact.host), []).append(fact)
@@ -70,6 +72,12 @@ class Words:
             Said(state=fact.state, words=fact.words, by=fact.by, at=fact.at)
             for fact in (*own, *self._of.get((name, ALL), ()))
         )
+
+    def asked(self, names: Iterable[str], host: str) -> tuple[str, ...]:
+        """Return who was asked these requirements and conditions and has not answered, the earliest time first."""
+        open_ = {name for name in names if not self.of(name, host)}
+        mine = (one for one in self._asked if one.requirement in open_ and one.host in (ALL, host))
+        return tuple(dict.fromkeys(f"asked of {one.whom}, by {iso(one.by)}" for one in mine))
 
 
 def server(directive: Directive, looked: Looked, words: Words) -> tuple[AnswerRow, ...]:
@@ -185,7 +193,15 @@ def _answer(
     row = _proved(row, requirement, looked)
     row = _bound(row, requirement, looked, path)
     row = _conditioned(row, directive, requirement, looked.host, words)
-    return _told(row, said) if said else row
+    return _told(row, said) if said else _waiting(row, requirement, looked.host, words)
+
+
+def _waiting(row: AnswerRow, requirement: Requirement, host: str, words: Words) -> AnswerRow:
+    """Tell beside an open answer who was asked, and by when."""
+    if row.state in ("met", "not-applicable"):
+        return row
+    asked = words.asked((requirement.id, *requirement.only_if), host)
+    return _with(row, row.state, row.basis, (*row.lacks, *asked))
 
 
 def _blank(directive: Directive, requirement: Requirement) -> AnswerRow:
@@ -234,7 +250,8 @@ def _proved(row: AnswerRow, requirement: Requirement, looked: Looked) -> AnswerR
     shown = requirement.shown_by
     if shown is None:
         return row
-    states, told = zip(*(*_patched(shown, looked, row), *_ran(shown, looked)), strict=True)
+    every = proofs(shown, looked.exposure, looked.mitigations, row.due)
+    states, told = zip(*every, strict=True)
     proved: AnswerState = "unmet" if "unmet" in states else "unknown" if "unknown" in states else "met"
     basis = "; ".join(told)
     if proved == "met" and not shown.decides:
@@ -243,38 +260,6 @@ def _proved(row: AnswerRow, requirement: Requirement, looked: Looked) -> AnswerR
         () if proved == "met" else (*row.lacks, *(t for t, s in zip(told, states, strict=True) if s != "met"))
     )
     return _with(row, proved, f"{basis}; {row.basis}" if proved == "unknown" else basis, lacks)
-
-
-def _patched(shown: ShownBy, looked: Looked, row: AnswerRow) -> Iterator[tuple[AnswerState, str]]:
-    rows = {one.flaw: one for one in looked.exposure}
-    for flaw in shown.patched:
-        one = rows.get(flaw)
-        if one is None:
-            yield (
-                "unknown",
-                f"whether the update against {flaw} is in cannot be told: no build of its time was read",
-            )
-            continue
-        told = f"{one.title}: {one.told[0] if one.told else one.state}"
-        if one.patched_after and row.due and one.patched_after > row.due:
-            told += " That is after the deadline."
-        done = one.state in ("fixed", "not-affected", "needs-setting")
-        yield "met" if done else "unmet" if one.state == "vulnerable" else "unknown", told
-
-
-def _ran(shown: ShownBy, looked: Looked) -> Iterator[tuple[AnswerState, str]]:
-    if not shown.ran:
-        return
-    kind = shown.ran.partition("-")[0]
-    mine = [one for one in looked.mitigations if one.id.partition("-")[0] == kind]
-    done = [one for one in mine if one.id == shown.ran and one.state == "ran"]
-    if len(done) >= shown.times:
-        yield "met", "; ".join(f"{one.title}: {one.told} ({one.basis})" for one in done[-3:])
-    elif mine:
-        others = "; ".join(f"{one.title}: {one.told}" for one in mine[-3:])
-        yield "unmet", f"{len(done)} of {shown.times} are shown to have come to their end: {others}"
-    else:
-        yield "unknown", "nothing that was read tells of such a run"
 
 
 def _answered(row: QuestionRow) -> str:

@@ -14,7 +14,7 @@ from postvakt.model.conclusion import HostConclusion, MatchGroup
 from postvakt.model.directive import ChainSpec, Directive, Question, Requirement
 from postvakt.model.eviction import Eviction
 from postvakt.model.evidence import Evidence
-from postvakt.model.fact import Fact, Victim
+from postvakt.model.fact import Asked, Fact, Victim
 from postvakt.model.gap import Gap
 from postvakt.model.inventory import Naming, ServerRow
 from postvakt.model.mitigation import Mitigation
@@ -81,6 +81,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     flaws: Sequence[Flaw] = ()
     mitigations: Sequence[Mitigation] = ()
     said: Sequence[Fact] = ()
+    put: Sequence[Asked] = ()
     knowledge: Knowledge = Knowledge()
     victim: Victim | None = None
     namings: Sequence[Naming] = ()
@@ -251,7 +252,7 @@ def _answered(
     rows: Sequence[HostRow], facts: Facts, listing: Sequence[ServerRow]
 ) -> tuple[tuple[HostRow, ...], tuple[AnswerRow, ...]]:
     """Return the hosts with their answers, and the agency's own; a host tells those as well, for its reader."""
-    words = answers.Words(facts.said)
+    words = answers.Words(facts.said, facts.put)
     looked = [_looked(row, facts.content) for row in rows]
     servers = [one for one in looked if "exchange" in (one.roles or ("exchange",)) and one.host != UNASSIGNED]
     of_agency = answers.agency(facts.directive, servers, words, listing)
