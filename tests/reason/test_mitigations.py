@@ -124,8 +124,8 @@ def test_the_emergency_service_s_last_word_counts() -> None:
     assert told(applied, failed, flaw=flaw)["emergency-m1"].state == "partly"
     assert told(failed, flaw=flaw)["emergency-m1"].state == "failed"
     assert told(applied, emergency("1006", "M1 was removed", 3), flaw=flaw)["emergency-m1"].state == "off"
-    assert told(emergency("1005", "PING1", 1), flaw=flaw)["emergency-m1"].state == "off"
-    assert told(emergency("1005", "M11 has been applied", 1), flaw=flaw)["emergency-m1"].state == "off"
+    assert told(emergency("1005", "PING1", 1), flaw=flaw)["emergency-m1"].state == "unknown"
+    assert told(emergency("1005", "M11 has been applied", 1), flaw=flaw)["emergency-m1"].state == "unknown"
     assert told(flaw=flaw)["emergency-m1"].state == "unknown"
 
 
@@ -186,3 +186,50 @@ def test_how_surely_a_beginning_is_dated() -> None:
         told(emergency("1005", "M1 has been applied", 1), flaw="proxynotshell")["emergency-m1"].dated
         == "exactly"
     )
+
+
+HOST = "C/Windows/System32/inetsrv/config/applicationHost.config"
+
+
+@pytest.mark.parametrize(
+    ("where", "state"),
+    [
+        ({"source": HOST}, "on"),
+        ({"source": HOST, "location": "Default Web Site"}, "on"),
+        ({"source": HOST, "location": "Default Web Site/owa"}, "partly"),
+        ({"source": "C/Program Files/V15/FrontEnd/HttpProxy/owa/web.config"}, "partly"),
+        ({"source": HOST, "location": "Exchange Back End/ecp"}, "unknown"),
+        ({"source": "C/Program Files/V15/ClientAccess/ecp/web.config"}, "unknown"),
+        ({"source": "IIS/DefaultWebSite_web.config"}, "on"),
+    ],
+)
+def test_where_a_rule_is_bound_decides_what_it_covers(where: dict[str, str], state: str) -> None:
+    row = told(*(rule(name, **where) for name in COOKIES))["cookie-rules"]
+    assert row.state == state
+    assert ("a part of the site alone" in row.told) == (state == "partly")
+
+
+def test_a_rule_for_one_directory_may_be_all_that_a_mitigation_asks() -> None:
+    name = "PowerShell - inbound"
+    bound = rule(
+        name, value=".*autodiscover.*powershell", source=HOST, location="Default Web Site/Autodiscover"
+    )
+    assert told(bound, flaw="proxynotshell")["powershell-rule"].state == "on"
+
+
+def test_a_file_that_was_read_in_part_says_nothing_of_what_it_does_not_name() -> None:
+    torn, flaw = {("e", SITE)}, [exposed("proxylogon")]
+    [*_, row] = [
+        r for r in rows(KNOWN, [rule("another")], flaw, ["15.1.2106.2"], torn) if r.id == "cookie-rules"
+    ]
+    assert row.state == "unknown"
+    assert "could be read in part only" in row.told
+    both = rows(KNOWN, [rule(name) for name in COOKIES], flaw, ["15.1.2106.2"], torn)
+    assert [r.state for r in both if r.id == "cookie-rules"] == ["on"]
+
+
+def test_a_hive_that_was_read_in_part_does_not_say_that_a_service_is_not_installed() -> None:
+    seen, flaw = [service("MSExchangeIS", "automatic")], [exposed("unified-messaging")]
+    for torn, state in (((), "off"), ({("", "SYSTEM")}, "unknown")):
+        found = rows(KNOWN, seen, flaw, ["15.1.2106.2"], torn)
+        assert [row.state for row in found if row.id == "unified-messaging-off"] == [state]

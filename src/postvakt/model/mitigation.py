@@ -18,7 +18,8 @@ class Mitigation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     Each entry is a regular expression, whatever the case of letters: for a rewrite rule on its name and patterns, for
     a service or a pool on its name, for the emergency service on the mitigation's id. `except_builds` are beginnings
-    of builds that have nothing of the kind.
+    of builds that have nothing of the kind. `whole_site`: a rule has to hold for all of the Default Web Site; one that
+    is bound to a part of it covers that part alone.
     """
 
     id: str
@@ -28,11 +29,14 @@ class Mitigation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     flaws: tuple[str, ...]
     source: str
     except_builds: tuple[str, ...] = ()
+    whole_site: bool = False
     note: str = ""
 
 
 class Observed(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting or act as a table holds it. `changed` is when the file it stands in was last written."""
+    """One setting or act as a table holds it. `changed` is when the file it stands in was last written; `location` is
+    the site or path that a part of applicationHost.config is bound to, empty for all. `whole`: the source that tells it
+    was read to its end, so that what it does not say is not there."""
 
     table: str
     kind: str
@@ -40,6 +44,8 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
     enabled: bool | None = None
     within: str = ""
+    location: str = ""
+    whole: bool = True
     run: int | None = None
     time: datetime | None = None
     changed: datetime | None = None

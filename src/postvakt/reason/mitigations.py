@@ -5,7 +5,7 @@ What was not read is unknown, never off: a setting is off only where the place w
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -13,8 +13,14 @@ import msgspec
 from postvakt.model.build import ExposureRow
 from postvakt.model.mitigation import Dated, Mitigation, MitigationRow, MitigationState, Observed
 
-SITE = re.compile(r"wwwroot[/\\]web\.config$", re.IGNORECASE)
-"""Where the rewrite rules of the Default Web Site stand; the file is there only where somebody set something."""
+SITE = re.compile(r"(wwwroot[/\\]|(^|[/\\])DefaultWebSite_)web\.config$", re.IGNORECASE)
+"""Where the rewrite rules of the Default Web Site stand; the file is there only where somebody set something. The
+second form is the name under which HealthChecker keeps it."""
+
+SERVER = re.compile(r"applicationHost\.config$", re.IGNORECASE)
+BACK_END = re.compile(r"Exchange ?Back ?End|[/\\]V15[/\\]ClientAccess[/\\]", re.IGNORECASE)
+"""What is bound to the back end guards nothing: an attack comes through the front. (In Exchange 2010 ClientAccess
+is the front.)"""
 
 SUCCESSES = ("1005", "1006")
 DONE = re.compile(r"\b(applied|added|success\w*)\b", re.IGNORECASE)
@@ -42,9 +48,15 @@ def rows(
     seen: Sequence[Observed],
     exposure: Sequence[ExposureRow],
     builds: Sequence[str],
+    torn: Collection[tuple[str, str]] = (),
 ) -> tuple[MitigationRow, ...]:
     """Return a host's mitigations and scans. One that is off or unknown stands only where a flaw of it is open, or
-    where it was in force before and was taken back."""
+    where it was in force before and was taken back. `torn` are sources, by evidence and path, with gaps in them: that
+    one of them does not tell a thing does not say that it is not so."""
+    seen = [
+        msgspec.structs.replace(row, whole=False) if (row.evidence, row.source) in torn else row
+        for row in seen
+    ]
     open_to = {row.flaw for row in exposure if row.state in OPEN}
     made = []
     for one in known:
@@ -77,33 +89,55 @@ def _row(one: Mitigation, shown: Shown) -> MitigationRow:
 
 
 def _rewrite(one: Mitigation, seen: Sequence[Observed]) -> Shown:
-    rules = [row for row in seen if row.kind == one.kind]
-    files = sorted({row.source for row in seen})
+    rules = [row for row in seen if row.kind == one.kind and not BACK_END.search(_place(row))]
     held = [_matching(pattern, rules) for pattern in one.shown_by]
     standing = [[row for row in found if _in_force(row, rules)] for found in held]
-    first = next((found[0] for found in (*standing, *held) if found), None)
+    wide = [[row for row in found if not (one.whole_site and _place(row))] for found in standing]
+    first = next((found[0] for found in (*wide, *standing, *held) if found), None)
+    count = sum(map(bool, standing))
+    told = f"{count} of {len(one.shown_by)} rules stand in {first.source if first else ''}"
     if all(standing):
-        module = any(row.kind == "global_module" and "rewrite" in row.name.lower() for row in seen)
-        servers = [row for row in seen if row.kind == "global_module"]
-        told = f"{len(one.shown_by)} of {len(one.shown_by)} rules stand in {first.source if first else ''}"
-        if servers and not module:
-            return Shown(
-                state="partly", told=f"{told}, but the module URL Rewrite is not among those loaded", at=first
-            )
+        lacks = _not_whole(wide, standing) or _no_module(seen)
+        if lacks:
+            return Shown(state="partly", told=told + lacks, at=first)
         return Shown(state="on", told=f"{told}{_written(first)}", at=first, first=_changed(first))
-    if any(standing):
-        count = sum(map(bool, standing))
-        told = f"{count} of {len(one.shown_by)} rules stand in {first.source if first else ''}"
+    if count:
         return Shown(state="partly", told=told, at=first, first=_changed(first))
     if any(held):
         return Shown(state="off", told=f"the rules are there and switched off{_written(first)}", at=first)
-    if any(SITE.search(name) for name in files):
+    files = {row.source for row in seen}
+    site = [row for row in seen if SITE.search(row.source)]
+    if site and not all(row.whole for row in site):
+        told = f"{site[0].source} could be read in part only; what it holds beyond that would tell"
+        return Shown(state="unknown", told=told, at=site[0])
+    if site:
         told = f"no such rule in {len(files)} configuration files, the site's own among them"
         return Shown(state="off", told=told)
     told = (
         "the web.config of the Default Web Site was not read; it is there only where somebody set something"
     )
     return Shown(state="unknown", told=told)
+
+
+def _place(row: Observed) -> str:
+    """Return the part of the web server that a setting is bound to; empty for the Default Web Site as a whole."""
+    if row.location:
+        return "" if row.location.casefold() == "default web site" else row.location
+    return "" if SITE.search(row.source) or SERVER.search(row.source) else row.source
+
+
+def _not_whole(wide: Sequence[Sequence[Observed]], standing: Sequence[Sequence[Observed]]) -> str:
+    if all(wide):
+        return ""
+    bound = sorted({_place(row) for found in standing for row in found if _place(row)})
+    return f", but for a part of the site alone: {', '.join(bound)}"
+
+
+def _no_module(seen: Sequence[Observed]) -> str:
+    modules = [row.name for row in seen if row.kind == "global_module"]
+    if not modules or any("rewrite" in name.lower() for name in modules):
+        return ""
+    return ", but the module URL Rewrite is not among those loaded"
 
 
 def _matching(pattern: str, rules: Iterable[Observed]) -> list[Observed]:
@@ -137,7 +171,12 @@ def _service(one: Mitigation, seen: Sequence[Observed]) -> Shown:
         row for row in seen if row.kind == "service" and row.name.casefold() in map(str.casefold, names)
     ]
     if not services:
-        if any(row.kind == "service" for row in seen):
+        listing = [row for row in seen if row.kind == "service"]
+        if listing and not all(row.whole for row in listing):
+            return Shown(
+                state="unknown", told="the SYSTEM hive could be read in part only and names no such service"
+            )
+        if listing:
             return Shown(
                 state="off", told="no such service among those of the SYSTEM hive: it is not installed"
             )
@@ -179,9 +218,11 @@ def _emergency(one: Mitigation, seen: Sequence[Observed]) -> Shown:
     wanted = re.compile(one.shown_by[0], re.IGNORECASE)
     told = [row for row in seen if row.kind == "emergency" and wanted.search(row.value)]
     if not told:
-        if any(row.kind == "emergency" for row in seen):
-            return Shown(state="off", told="the emergency mitigation service wrote of others and not of this")
-        return Shown(state="unknown", told="nothing that the emergency mitigation service wrote was read")
+        # It writes when it applies one, and logs roll: that it wrote of others says nothing of this one.
+        wrote = any(row.kind == "emergency" for row in seen)
+        what = "the emergency mitigation service wrote of others and not of this"
+        told_of = what if wrote else "nothing that the emergency mitigation service wrote was read"
+        return Shown(state="unknown", told=f"{told_of}; MitigationsApplied of Get-ExchangeServer would tell")
     dated = sorted((row for row in told if row.time), key=lambda row: str(row.time)) or told
     last = dated[-1]
     good = [row for row in dated if _succeeded(row)]

@@ -215,6 +215,7 @@ def _host(
         facts.seen.get(host.name, Seen()).settings,
         exposure,
         [row.build for row in host.builds],
+        {(gap.evidence, gap.source) for gap in every if gap.source},
     )
     exposure = mitigated.told_beside(exposure, done)
     who = attribution.argued(found, read, host.roles, told, facts.knowledge, facts.victim)

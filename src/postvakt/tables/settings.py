@@ -13,9 +13,11 @@ ASKED: Mapping[str, str] = {
         SELECT kind, coalesce(name, ''), concat_ws(' ', value, type,
                    list_filter(attributes, lambda p: p.name = 'autoStart')[1].value),
                coalesce(enabled, try_cast(list_filter(attributes, lambda p: p.name = 'autoStart')[1].value AS BOOLEAN)),
-               coalesce(within, ''), NULL::BIGINT, NULL::BIGINT, evidence, source, locator
+               coalesce(within, ''), NULL::BIGINT, NULL::BIGINT, evidence, source, locator, coalesce(location, '')
         FROM read_parquet($parts)
-        WHERE {mine} AND (kind LIKE 'rewrite%' OR kind IN ('app_pool', 'global_module', 'site'))
+        WHERE {mine}
+        QUALIFY kind LIKE 'rewrite%' OR kind IN ('app_pool', 'global_module', 'site')
+             OR row_number() OVER (PARTITION BY evidence, source ORDER BY locator) = 1
         ORDER BY evidence, source, locator LIMIT $most
     """,
     "registry_trace": """
@@ -54,14 +56,16 @@ ASKED: Mapping[str, str] = {
         ORDER BY evidence, source, report LIMIT $most
     """,
 }
-"""What is asked of each table: kind, name, value, enabled, within, run, time, and where it stands."""
+"""What is asked of each table: kind, name, value, enabled, within, run, time, where it stands, and of configuration
+what it is bound to. The first element of each configuration file stands for the file: it was read, whatever it
+holds."""
 
 
 def observed(measures: Measures, parts: Mapping[str, Sequence[Piece]]) -> Iterator[Observed]:
     """Yield what a host's parts tell, table by table, in the order in which it stands."""
     for table, sql in ASKED.items():
         for row in measures.rows(sql, parts.get(table, ()), most=MOST_ROWS):
-            kind, name, value, enabled, within, run, time, evidence, source, locator = row
+            kind, name, value, enabled, within, run, time, evidence, source, locator, *bound = row
             yield Observed(
                 table=table,
                 kind=kind,
@@ -74,4 +78,5 @@ def observed(measures: Measures, parts: Mapping[str, Sequence[Piece]]) -> Iterat
                 evidence=evidence,
                 source=source,
                 locator=locator,
+                location=bound[0] if bound else "",
             )
