@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from postvakt.model.change import Change
+from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import Acknowledgement, AnswerRow, EvidenceRow, HostRow, Report, Said, VerdictRow
 from postvakt.reason.differing import differences
 from tests.reason import values as reasoned
@@ -93,3 +94,35 @@ def test_gaps_and_coverage() -> None:
     changes = differences(MADE, with_host(MADE, first().host, gaps=(), coverage=())).changes
     assert {change.kind for change in changes} == {"gap", "coverage"}
     assert sum(change.kind == "gap" for change in changes) == len(first().gaps)
+
+
+def mitigation(state: Any, **more: Any) -> MitigationRow:
+    given: dict[str, Any] = {"id": "cookie-rules", "told": "2 of 2 rules", **more}
+    return MitigationRow(title="Rewrite rules", state=state, basis="", **given)
+
+
+def test_rules_that_were_set_taken_away_or_switched_off_are_told() -> None:
+    name = first().host
+    bare, on, off = (
+        with_host(MADE, name, mitigations=rows)
+        for rows in ((), (mitigation("on", first=AT),), (mitigation("off"),))
+    )
+    [came] = told(bare, on, "mitigation")
+    assert (came.before, came.after) == ("", "on from 2021-03-05T00:00:00Z: 2 of 2 rules")
+    [went] = told(on, off, "mitigation")
+    assert went.after == "off: 2 of 2 rules"
+    assert told(on, on, "mitigation") == []
+
+
+def test_each_run_of_a_scan_is_one() -> None:
+    runs = tuple(mitigation("ran", id="msert-full", source="msert.log", locator=line) for line in (1, 40))
+    before, after = (with_host(MADE, first().host, mitigations=rows) for rows in (runs[:1], runs))
+    assert len(told(before, after, "mitigation")) == 1
+
+
+def test_a_gap_that_went_says_why() -> None:
+    came = EvidenceRow(
+        id="later", path="later.zip", sha256="0", bytes=1, kind="zip", recognised_as="", host=""
+    )
+    after = replace(with_host(MADE, first().host, gaps=()), evidence=(*MADE.evidence, came))
+    assert all("later.zip" in change.why for change in told(MADE, after, "gap"))

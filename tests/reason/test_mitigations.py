@@ -233,3 +233,21 @@ def test_a_hive_that_was_read_in_part_does_not_say_that_a_service_is_not_install
     for torn, state in (((), "off"), ({("", "SYSTEM")}, "unknown")):
         found = rows(KNOWN, seen, flaw, ["15.1.2106.2"], torn)
         assert [row.state for row in found if row.id == "unified-messaging-off"] == [state]
+
+
+def test_a_rule_that_does_nothing_is_not_in_force() -> None:
+    idle = [rule("", None, value="None", within=name) for name in COOKIES]
+    stops = [rule("", None, value="AbortRequest", within=name) for name in COOKIES]
+    rules = [rule(name) for name in COOKIES]
+    assert told(*rules, *stops)["cookie-rules"].state == "on"
+    assert told(*rules, *idle)["cookie-rules"].state == "off"
+    assert told(*rules, stops[0], idle[1])["cookie-rules"].state == "partly"
+
+
+def test_a_condition_that_is_turned_round_stops_everybody_else() -> None:
+    def condition(name: str, enabled: bool | None) -> Observed:
+        return rule("{HTTP_COOKIE}", enabled, value=f"(.*){name.split()[0]}(.*)", within=name)
+
+    for enabled, state in ((None, "on"), (False, "off")):
+        seen = [each for name in COOKIES for each in (rule(name), condition(name, enabled))]
+        assert told(*seen)["cookie-rules"].state == state

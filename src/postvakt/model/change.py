@@ -6,7 +6,9 @@ import msgspec
 
 DIFF = "postvakt.diff/1"
 
-ChangeKind = Literal["case", "host", "verdict", "question", "finding", "answer", "gap", "coverage", "server"]
+ChangeKind = Literal[
+    "case", "host", "verdict", "question", "finding", "answer", "mitigation", "gap", "coverage", "server"
+]  # fmt: skip
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):

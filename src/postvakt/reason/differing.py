@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from postvakt.model.change import DIFF, Change, ChangeKind, Diff
 from postvakt.model.clock import iso
+from postvakt.model.mitigation import MitigationRow
 from postvakt.model.report import AnswerRow, CoverageRow, FindingRow, HostRow, Report, VerdictRow
 
 ORDER: tuple[ChangeKind, ...] = (
@@ -11,6 +12,7 @@ ORDER: tuple[ChangeKind, ...] = (
     "finding",
     "question",
     "answer",
+    "mitigation",
     "host",
     "server",
     "gap",
@@ -128,7 +130,8 @@ def _of_host(name: str, one: HostRow | None, other: HostRow | None, why: _Why) -
                 kind="question", host=name, what=asked.asks, before=was, after=asked.answer, why=asked.basis
             )
     yield from _answers(name, _own(one), _own(other), why)
-    yield from _gaps(name, one, other)
+    yield from _mitigations(name, one, other, why)
+    yield from _gaps(name, one, other, why)
     yield from _coverage(name, one.coverage, other.coverage)
 
 
@@ -194,7 +197,34 @@ def _answers(name: str, one: Iterable[AnswerRow], other: Iterable[AnswerRow], wh
         )
 
 
-def _gaps(name: str, one: HostRow, other: HostRow) -> Iterator[Change]:
+def _mitigations(name: str, one: HostRow, other: HostRow, why: _Why) -> Iterator[Change]:
+    old, new = ({_which(row): row for row in host.mitigations} for host in (one, other))
+    for key in sorted({*old, *new}):
+        was, now = old.get(key), new.get(key)
+        row = now or was
+        if row is not None and (was is None or now is None or _mitigated(was) != _mitigated(now)):
+            yield Change(
+                kind="mitigation",
+                host=name,
+                what=row.title,
+                before=_mitigated(was) if was else "",
+                after=_mitigated(now) if now else "",
+                why=why.general(),
+            )
+
+
+def _which(row: MitigationRow) -> tuple[str, ...]:
+    """Return what tells a row from others: a setting is one, and of a scan there may be many runs."""
+    setting = row.state not in ("ran", "unfinished")
+    return (row.id,) if setting else (row.id, row.evidence, row.source, str(row.locator))
+
+
+def _mitigated(row: MitigationRow) -> str:
+    since = f" from {iso(row.first)}" if row.first else ""
+    return f"{row.state}{since}: {row.told}"
+
+
+def _gaps(name: str, one: HostRow, other: HostRow, why: _Why) -> Iterator[Change]:
     old, new = ({row.id: row for row in host.gaps} for host in (one, other))
     for key in sorted({*old} ^ {*new}):
         was, now = old.get(key), new.get(key)
@@ -203,7 +233,12 @@ def _gaps(name: str, one: HostRow, other: HostRow) -> Iterator[Change]:
             told = f"{row.why}: {row.detail}"
             place = f"{row.artifact} {row.source}".strip()
             yield Change(
-                kind="gap", host=name, what=place, before=told if was else "", after=told if now else ""
+                kind="gap",
+                host=name,
+                what=place,
+                before=told if was else "",
+                after=told if now else "",
+                why=why.general(),
             )
 
 

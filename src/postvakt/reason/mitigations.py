@@ -23,6 +23,9 @@ BACK_END = re.compile(r"Exchange ?Back ?End|[/\\]V15[/\\]ClientAccess[/\\]", re.
 is the front.)"""
 
 SUCCESSES = ("1005", "1006")
+IDLE = "none"
+"""The action of a rule that only counts."""
+
 DONE = re.compile(r"\b(applied|added|success\w*)\b", re.IGNORECASE)
 UNDONE = re.compile(r"\b(removed|reverted|rolled back|blocked)\b", re.IGNORECASE)
 FAILED = re.compile(r"\b(fail\w*|error|unable|cannot)\b", re.IGNORECASE)
@@ -91,7 +94,7 @@ def _row(one: Mitigation, shown: Shown) -> MitigationRow:
 def _rewrite(one: Mitigation, seen: Sequence[Observed]) -> Shown:
     rules = [row for row in seen if row.kind == one.kind and not BACK_END.search(_place(row))]
     held = [_matching(pattern, rules) for pattern in one.shown_by]
-    standing = [[row for row in found if _in_force(row, rules)] for found in held]
+    standing = [[row for row in found if _in_force(row, rules, found)] for found in held]
     wide = [[row for row in found if not (one.whole_site and _place(row))] for found in standing]
     first = next((found[0] for found in (*wide, *standing, *held) if found), None)
     count = sum(map(bool, standing))
@@ -104,7 +107,11 @@ def _rewrite(one: Mitigation, seen: Sequence[Observed]) -> Shown:
     if count:
         return Shown(state="partly", told=told, at=first, first=_changed(first))
     if any(held):
-        return Shown(state="off", told=f"the rules are there and switched off{_written(first)}", at=first)
+        return Shown(
+            state="off",
+            told=f"the rules are there, but switched off, turned round or without an action{_written(first)}",
+            at=first,
+        )
     files = {row.source for row in seen}
     site = [row for row in seen if SITE.search(row.source)]
     if site and not all(row.whole for row in site):
@@ -146,11 +153,17 @@ def _matching(pattern: str, rules: Iterable[Observed]) -> list[Observed]:
     return [row for row in rules if wanted.search(row.name) or wanted.search(row.value)]
 
 
-def _in_force(row: Observed, rules: Iterable[Observed]) -> bool:
-    """Tell whether a rule, or the rule that a condition belongs to, is not switched off."""
+def _in_force(row: Observed, rules: Iterable[Observed], found: Iterable[Observed]) -> bool:
+    """Tell whether a rule, or the rule that a condition belongs to, is not switched off and does something.
+
+    `found` are the rules and conditions of the pattern that is looked for, which must not be turned round.
+    """
     name = row.within or row.name
-    own = [each for each in rules if each.source == row.source and each.name == name and not each.within]
-    return all(each.enabled is not False for each in (row, *own))
+    beside = [each for each in rules if each.source == row.source]
+    own = [each for each in beside if each.name == name and not each.within]
+    idle = any(each.within == name and not each.name and each.value.casefold() == IDLE for each in beside)
+    turned = any(e.within == name and e.source == row.source and e.enabled is False for e in found)
+    return not (idle or turned) and all(each.enabled is not False for each in (row, *own))
 
 
 def _changed(row: Observed | None) -> datetime | None:

@@ -12,6 +12,7 @@ HEADS: dict[ChangeKind, str] = {
     "finding": "Findings",
     "question": "Questions the verdicts rest on",
     "answer": "Answers to the directive",
+    "mitigation": "Mitigations and scans",
     "host": "Hosts",
     "server": "Inventory",
     "gap": "Gaps",

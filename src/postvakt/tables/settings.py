@@ -12,7 +12,8 @@ ASKED: Mapping[str, str] = {
     "iis_config": """
         SELECT kind, coalesce(name, ''), concat_ws(' ', value, type,
                    list_filter(attributes, lambda p: p.name = 'autoStart')[1].value),
-               coalesce(enabled, try_cast(list_filter(attributes, lambda p: p.name = 'autoStart')[1].value AS BOOLEAN)),
+               coalesce(enabled, try_cast(list_filter(attributes, lambda p: p.name = 'autoStart')[1].value AS BOOLEAN),
+                        NOT try_cast(list_filter(attributes, lambda p: p.name = 'negate')[1].value AS BOOLEAN)),
                coalesce(within, ''), NULL::BIGINT, NULL::BIGINT, evidence, source, locator, coalesce(location, '')
         FROM read_parquet($parts)
         WHERE {mine}
