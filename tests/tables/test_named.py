@@ -80,6 +80,17 @@ def test_a_back_end_cookie(tmp_path: Path) -> None:
         ),
         ({"event-id": "SEND", "connector-id": "Internet", "server-hostname": "mx.other.example"}, []),
         ({"event-id": "RECEIVE", "client-hostname": "mx.other.example"}, []),
+        ({"event-id": "RECEIVE", "message-source": "SMTP", "client-hostname": "ex07.corp.example"}, []),
+        ({"event-id": "DELIVER", "message-source": "SMTP", "client-hostname": "ex07.corp.example"}, []),
+        (
+            {"event-id": "SUBMIT", "message-source": "STOREDRIVER", "client-hostname": "ex07.corp.example"},
+            ["ex07.corp.example"],
+        ),
+        (
+            {"event-id": "DELIVER", "message-source": "STOREDRIVER", "client-hostname": "ex07.corp.example"},
+            ["ex07.corp.example"],
+        ),
+        ({"event-id": "SUBMIT", "message-source": "STOREDRIVER", "client-hostname": "a]@x:443/#"}, []),
     ],
 )
 def test_messages_name_servers_of_the_organisation_alone(

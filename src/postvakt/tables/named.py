@@ -95,6 +95,15 @@ QUESTIONS = (
     ),
     Question(
         "message_tracking",
+        "servers whose store driver handed messages over in message tracking logs",
+        '"client-hostname"',
+        # By SMTP the client names itself, whoever it is.
+        where="""upper("message-source") = 'STOREDRIVER' AND upper("event-id") IN ('SUBMIT', 'DELIVER')""",
+        address='"client-ip"',
+        exchange="likely",
+    ),
+    Question(
+        "message_tracking",
         "receive connectors in message tracking logs",
         r"""regexp_extract("connector-id", '^([^\\]+)\\', 1)""",
         where="""upper("event-id") = 'RECEIVE'""",
