@@ -184,6 +184,21 @@ def test_one_source_that_tells_two_builds_at_two_times_saw_an_update(
     assert told.sources[0].build == "15.1.2106.13"
 
 
+def test_every_build_that_sources_differ_on_is_told_once() -> None:
+    words = [
+        word(EX01, says="object", build="15.2.986"),
+        word(EX01, says="same object", build="15.2.986"),
+        word(EX01, says="setup", build="15.2.986.5"),
+        word(EX01, says="setup", build="15.2.1118.25"),
+    ]
+    (told,) = (one for one in rows(*words)[EX01].told if "differ" in one)
+    assert [told.count(f"says {build}") for build in ("15.2.986.5", "15.2.1118.25")] == [1, 1]
+    assert (told.count("says 15.2.986 (cumulative update only)"), "more" in told) == (1, False)
+    many = [word(EX01, says="setup", build=f"15.2.{number}.1") for number in range(100, 105)]
+    (told,) = (one for one in rows(*many)[EX01].told if "differ" in one)
+    assert (told.count("says"), told.endswith("; 2 more.")) == (3, True)
+
+
 @pytest.mark.parametrize(
     ("address", "own", "outside"),
     [

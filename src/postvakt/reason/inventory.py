@@ -251,12 +251,20 @@ def _disagreements(words: Sequence[Naming]) -> Iterator[str]:
         if word.build:
             first_of.setdefault((KINDS.index(word.kind), word.says, word.build), word)
     built = list(first_of.values())[:MOST_SOURCES]
-    for number, one in enumerate(built):
-        for other in built[number + 1 :]:
-            updated = one.says == other.says and one.last and other.last and one.last != other.last
-            if not updated and not _may_be_one(one.build, other.build):
-                yield f"Sources differ on its build: {_said(one)}; {_said(other)}."
-                return
+    # One word for each build: many sources repeat what one of them says.
+    differing: dict[str, Naming] = {}
+    for one in built:
+        if any(_differ(one, other) for other in built):
+            differing.setdefault(one.build, one)
+    if differing:
+        said = [_said(one) for one in differing.values()]
+        more = f"; {len(said) - MOST_SHOWN} more" if len(said) > MOST_SHOWN else ""
+        yield f"Sources differ on its build: {'; '.join(said[:MOST_SHOWN])}{more}."
+
+
+def _differ(one: Naming, other: Naming) -> bool:
+    updated = one.says == other.says and one.last and other.last and one.last != other.last
+    return not updated and not _may_be_one(one.build, other.build)
 
 
 def _may_be_one(build: str, other: str) -> bool:
