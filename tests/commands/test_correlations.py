@@ -7,7 +7,7 @@ import pytest
 
 from postvakt.model.report import FindingRow, Report
 
-from .cases import triaged
+from .cases import hand_in, triaged
 
 FAILED = """
 title: A logon failed
@@ -130,3 +130,40 @@ def test_what_cannot_be_asked_is_told(tmp_path: Path, attacked: Path) -> None:
     assert "no_such_rule" in reasons["Many logons of one account failed"]
     assert "no rule of a pack" in reasons["The scanner's logons"]
     assert set(found(report)) == {"A logon failed"}
+
+
+OURS = """
+title: A logon of anybody's
+id: 55555555-5555-4555-8555-555555555555
+correlation:
+  type: event_count
+  rules: [RULE]
+  timespan: 1h
+  condition: {gte: 1000}
+"""
+
+
+def test_no_pack_takes_a_finding_of_ours_away(tmp_path: Path) -> None:
+    evidence = hand_in("attacked", tmp_path / "evidence", "EX")
+    before = triaged(tmp_path / "before", evidence)
+    ours = sorted({row.rule for host in before.hosts for row in host.findings if row.stage == "file-written"})
+    texts = [
+        OURS.replace("RULE", rule).replace("55555555-5", f"55555555-{number}")
+        for number, rule in enumerate(ours)
+    ]
+    rules = pack(tmp_path / "pack", *texts)
+    after = triaged(tmp_path / "after", evidence, rules=(rules,))
+    assert len(ours) > 1
+    assert [host.verdict for host in after.hosts] == [host.verdict for host in before.hosts]
+    assert {row.id for host in before.hosts for row in host.findings} <= {
+        row.id for host in after.hosts for row in host.findings
+    }
+
+
+def test_a_match_without_a_time_joins_none_and_stays(tmp_path: Path) -> None:
+    evidence = logs(tmp_path / "evidence", (4625, "ana", 0))
+    log = evidence / "security.json"
+    log.write_text(log.read_text() + log.read_text().replace('"2021-03-03T03:00:00.000Z"', "null"))
+    rules = pack(tmp_path / "pack", FAILED, MANY)
+    told = found(triaged(tmp_path / "case", evidence, rules=(rules,)))
+    assert (told["A logon failed"].count, told["A logon failed"].undated) == (1, 1)

@@ -136,3 +136,29 @@ def test_a_count_agrees_with_counting_by_hand(seconds: list[int], count: int) ->
         for other in window
     }
     assert joined(one("event_count", count=count), matches) == sorted(by_hand)
+
+
+@pytest.mark.parametrize("kind", ["event_count", "value_count", "value_sum", "value_median", "temporal"])
+def test_a_flood_within_one_span_is_told_once_each(kind: str) -> None:
+    flood = seen(*(("a", 0, {"User": str(at), "Bytes": str(at)}) for at in range(5000)))
+    over = ("User",) if kind == "value_count" else ("Bytes",)
+    told = [at for met in correlate(one(kind, over=over, count=0), flood) for at in met.at]
+    assert told == list(range(5000))
+
+
+@given(st.lists(st.tuples(st.integers(0, 900), st.sampled_from("abc")), max_size=30))
+def test_rules_in_order_agree_with_trying_every_choice(told: list[tuple[int, str]]) -> None:
+    matches = sorted(seen(*((rule, second, {}) for second, rule in told)), key=lambda m: (m.time, m.at))
+    found = [met.last.at for met in correlate(one("temporal_ordered", rules=("a", "b", "c")), matches)]
+    by_hand = [
+        last.at
+        for c, last in enumerate(matches)
+        if last.rule == "c"
+        and any(
+            first.rule == "a" and last.time - first.time <= 5 * MINUTE
+            for b, middle in enumerate(matches[:c])
+            if middle.rule == "b"
+            for first in matches[:b]
+        )
+    ]
+    assert found == by_hand

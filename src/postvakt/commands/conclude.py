@@ -46,7 +46,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         case, matches.gather(case, _asked_matches(results, prepared)), prepared.plan
     )
     matches.keep(case, found)
-    gaps += limited
+    gaps += _of_the_case(limited, intakes)
     rules = {rule.id: rule for rule in prepared.plan.rules}
     root_of = {(m.evidence, m.path): m.root for m in members if m.rooted}
     owners = reasoning.Owners(concluded, root_of)
@@ -68,7 +68,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         hosts=concluded,
         root_of=root_of,
         spans=[span for r in results for span in r.spans],
-        gaps=[*gaps, *named.gaps],
+        gaps=[*gaps, *_of_the_case(named.gaps, intakes)],
         matches=list(matches.groups(case, found, artifacts.TABLES, _explainer(prepared.plan))),
         specs=artifacts.TABLES,
         acknowledged=acknowledgements(case),
@@ -95,6 +95,13 @@ def _asked_matches(results: Iterable[ParseResult], prepared: plans.Prepared) -> 
     for result in results:
         if result.matches and (result.plan == prepared.hash or not (result.parts or result.parse)):
             yield result.matches
+
+
+def _of_the_case(gaps: Iterable[Gap], intakes: Sequence[work.Intake]) -> Iterator[Gap]:
+    """Give a Gap of the whole case to every hand-in: whose verdict leans on what was left cannot be told."""
+    for gap in gaps:
+        for intake in intakes:
+            yield msgspec.structs.replace(gap, evidence=intake.evidence.id)
 
 
 def _given_up(done: Iterable[Done]) -> Iterator[Gap]:

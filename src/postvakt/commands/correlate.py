@@ -21,11 +21,12 @@ MOST_MATCHES = 100_000
 def correlated(case: Case, found: pa.Table, plan: detect.Plan) -> tuple[pa.Table, list[Gap]]:
     """Return a case's matches with those of correlations, without those of rules that only serve one; and Gaps.
 
-    A match without a time belongs to no span, so it joins none.
+    A match without a time belongs to no span and joins none, so it stays a match of its rule. So does every match of
+    a rule of ours: verdicts are argued from those, and nobody's pack may take one away.
     """
     if not plan.correlations:
         return found, []
-    served = {rule for one in plan.correlations for rule in one.rules}
+    served = served_only(plan)
     gaps: list[Gap] = []
     seen = _Matches(case, found, plan, gaps)
     made: list[dict[str, Any]] = []
@@ -33,11 +34,21 @@ def correlated(case: Case, found: pa.Table, plan: detect.Plan) -> tuple[pa.Table
         met = list(correlate(one, (each for rule in one.rules for each in seen.of(rule))))
         seen.add(one, met)
         made += _rows(found, one, met)
-    shown = {rule for one in plan.correlations if one.generate for rule in one.rules}
-    hidden = pa.array(sorted(served - shown), pa.string())
-    alone = found.filter(pc.invert(pc.is_in(found.column("rule"), hidden)))
-    told = [row for row in made if row["rule"] in shown or row["rule"] not in served]
+    hidden = pc.and_(
+        pc.is_in(found.column("rule"), pa.array(sorted(served), pa.string())),
+        pc.is_valid(found.column("time")),
+    )
+    alone = found.filter(pc.invert(hidden))
+    told = [row for row in made if row["rule"] not in served]
     return matches.ordered(pa.concat_tables([alone, pa.Table.from_pylist(told, matches.SCHEMA)])), gaps
+
+
+def served_only(plan: detect.Plan) -> frozenset[str]:
+    """Return the ids of the rules whose matches are told by a correlation alone, as its author wants it."""
+    used = {rule for one in plan.correlations for rule in one.rules}
+    shown = {rule for one in plan.correlations if one.generate for rule in one.rules}
+    own = {rule.id for rule in plan.rules if rule.origin == "own"}
+    return frozenset(used - shown - own)
 
 
 class _Matches:
@@ -63,7 +74,9 @@ class _Matches:
     def add(self, one: Correlation, met: Iterable[Met]) -> None:
         """Keep the windows of a correlation as what other correlations see: each at its last match."""
         self._known[one.rule] = [
-            Seen(one.rule, window.time, window.at[-1], dict(zip(one.group_by, window.group, strict=True)))
+            Seen(
+                one.rule, window.last.time, window.last.at, dict(zip(one.group_by, window.group, strict=True))
+            )
             for window in met
         ]
 

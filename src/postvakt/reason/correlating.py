@@ -2,11 +2,15 @@
 one span; the matches of every window in which the condition holds are those of the correlation.
 
 Conditions that look for little (`lt`, `lte`, `neq`) are asked of the same windows: a span without any match is none.
+A window is never gathered anew: what it holds is kept up as it moves, for a flood of matches may lie in one span.
 """
 
 import bisect
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from math import isfinite
+from typing import Protocol
 
 import msgspec
 
@@ -32,10 +36,13 @@ class Seen(msgspec.Struct, frozen=True, gc=False):
 
 
 class Met(msgspec.Struct, frozen=True):
-    """A window in which a correlation holds: its matches by place, the last one's time, and the group's values."""
+    """A window in which a correlation holds: the match that ends it, and the group's values.
+
+    `at` are the places of its matches that no window before it held, so that each is told once.
+    """
 
     at: tuple[int, ...]
-    time: int
+    last: Seen
     group: tuple[str, ...]
     told: str
 
@@ -54,110 +61,228 @@ def correlate(correlation: Correlation, seen: Iterable[Seen]) -> Iterator[Met]:
 
 
 def _windows(correlation: Correlation, key: tuple[str, ...], ordered: Sequence[Seen]) -> Iterator[Met]:
-    times = [one.time for one in ordered]
-    measure = MEASURES.get(correlation.kind)
-    start = 0
-    for end, last in enumerate(ordered, start=1):
-        start = bisect.bisect_left(times, last.time - correlation.span, start, end)
-        window = ordered[start:end]
-        if measure is None:
-            chosen = _together(correlation, window)
-            told = f"{len(correlation.rules)} rules"
+    window = HELD[correlation.kind](correlation)
+    told: set[int] = set()
+    start = done = 0
+    for end, last in enumerate(ordered):
+        window.add(end, last)
+        while ordered[start].time < last.time - correlation.span:
+            window.drop(start, ordered[start])
+            start += 1
+        found = window.holds(start)
+        if found is None:
+            continue
+        if found.places is None:
+            # Windows only move on: what lies before `done` was told, or has dropped out untold.
+            done = max(done, start)
+            places: Iterable[int] = range(done, end + 1)
+            done = end + 1
         else:
-            figure = measure(correlation, window)
-            holds = figure is not None and COMPARE[correlation.op](figure, correlation.count)
-            chosen = window if holds else []
-            told = f"{figure:g} by {correlation.kind.replace('_', ' ')}" if figure is not None else ""
-        if chosen:
-            yield Met(tuple(one.at for one in chosen), last.time, key, told)
+            places = [place for place in found.places if place not in told]
+            told.update(places)
+        yield Met(tuple(ordered[place].at for place in places), last, key, found.told)
 
 
-def _figures(correlation: Correlation, window: Sequence[Seen]) -> list[float]:
-    found = []
-    for one in window:
-        for field in correlation.over:
+class _Found(msgspec.Struct, frozen=True):
+    """That a window holds, in words; `places` where not all of its matches are meant."""
+
+    told: str
+    places: Sequence[int] | None = None
+
+
+class _Window(Protocol):
+    """What is kept up of a window while it moves over matches in order."""
+
+    def __init__(self, correlation: Correlation) -> None: ...
+    def add(self, place: int, one: Seen) -> None: ...
+    def drop(self, place: int, one: Seen) -> None: ...
+    def holds(self, start: int) -> _Found | None: ...
+
+
+class _Figure:
+    """A window of which one figure is compared."""
+
+    def __init__(self, correlation: Correlation) -> None:
+        self._correlation = correlation
+
+    def figure(self) -> float | None:
+        """Return the figure; None where there is none to compare."""
+        raise NotImplementedError
+
+    def holds(self, start: int) -> _Found | None:
+        told = self.figure()
+        if told is None or not COMPARE[self._correlation.op](told, self._correlation.count):
+            return None
+        return _Found(f"{told:g} by {self._correlation.kind.replace('_', ' ')}")
+
+    def _values(self, one: Seen) -> list[str]:
+        fields = self._correlation.over
+        return [one.values.get(self._correlation.called(field, one.rule), "") for field in fields]
+
+    def _numbers(self, one: Seen) -> list[float]:
+        found = []
+        for value in self._values(one):
             try:
-                found.append(float(one.values.get(correlation.called(field, one.rule), "")))
+                number = float(value)
             except ValueError:
-                continue
-    return sorted(found)
+                continue  # What is no number adds nothing to a sum of numbers.
+            if isfinite(number):
+                found.append(number)
+        return found
 
 
-def _events(_: Correlation, window: Sequence[Seen]) -> float | None:
-    return len(window)
+class _Events(_Figure):
+    count = 0
+
+    def add(self, place: int, one: Seen) -> None:
+        self.count += 1
+
+    def drop(self, place: int, one: Seen) -> None:
+        self.count -= 1
+
+    def figure(self) -> float | None:
+        return self.count
 
 
-def _values(correlation: Correlation, window: Sequence[Seen]) -> float | None:
-    told = {
-        tuple(
-            one.values.get(correlation.called(field, one.rule), "").casefold() for field in correlation.over
-        )
-        for one in window
-    }
-    return len([values for values in told if all(values)])
+class _Values(_Figure):
+    def __init__(self, correlation: Correlation) -> None:
+        super().__init__(correlation)
+        self._held: Counter[tuple[str, ...]] = Counter()
+
+    def _key(self, one: Seen) -> tuple[str, ...]:
+        return tuple(value.casefold() for value in self._values(one))
+
+    def add(self, place: int, one: Seen) -> None:
+        if all(key := self._key(one)):
+            self._held[key] += 1
+
+    def drop(self, place: int, one: Seen) -> None:
+        key = self._key(one)
+        if key in self._held:
+            self._held[key] -= 1
+            if not self._held[key]:
+                del self._held[key]
+
+    def figure(self) -> float | None:
+        return len(self._held)
 
 
-def _sum(correlation: Correlation, window: Sequence[Seen]) -> float | None:
-    figures = _figures(correlation, window)
-    return sum(figures) if figures else None
+class _Sum(_Figure):
+    """Sums are exact: a running sum of floats would drift."""
+
+    def __init__(self, correlation: Correlation) -> None:
+        super().__init__(correlation)
+        self._sum, self._count = Fraction(0), 0
+
+    def add(self, place: int, one: Seen) -> None:
+        for number in self._numbers(one):
+            self._sum += Fraction(number)
+            self._count += 1
+
+    def drop(self, place: int, one: Seen) -> None:
+        for number in self._numbers(one):
+            self._sum -= Fraction(number)
+            self._count -= 1
+
+    def figure(self) -> float | None:
+        if not self._count:
+            return None
+        return float(self._sum / self._count if self._correlation.kind == "value_avg" else self._sum)
 
 
-def _average(correlation: Correlation, window: Sequence[Seen]) -> float | None:
-    figures = _figures(correlation, window)
-    return sum(figures) / len(figures) if figures else None
+class _Ranked(_Figure):
+    """Percentiles are interpolated between the nearest two, as the SQL function percentile_cont does."""
+
+    def __init__(self, correlation: Correlation) -> None:
+        super().__init__(correlation)
+        self._ranked: list[float] = []
+
+    def add(self, place: int, one: Seen) -> None:
+        for number in self._numbers(one):
+            bisect.insort(self._ranked, number)
+
+    def drop(self, place: int, one: Seen) -> None:
+        for number in self._numbers(one):
+            del self._ranked[bisect.bisect_left(self._ranked, number)]
+
+    def figure(self) -> float | None:
+        ranked = self._ranked
+        if not ranked:
+            return None
+        share = 50 if self._correlation.kind == "value_median" else self._correlation.percentile
+        place = (len(ranked) - 1) * share / 100
+        below = int(place)
+        above = min(below + 1, len(ranked) - 1)
+        return ranked[below] + (ranked[above] - ranked[below]) * (place - below)
 
 
-def _percentile(correlation: Correlation, window: Sequence[Seen]) -> float | None:
-    """Interpolated between the nearest two, as the SQL function percentile_cont does."""
-    figures = _figures(correlation, window)
-    if not figures:
-        return None
-    share = 50 if correlation.kind == "value_median" else correlation.percentile
-    place = (len(figures) - 1) * share / 100
-    below = int(place)
-    above = min(below + 1, len(figures) - 1)
-    return figures[below] + (figures[above] - figures[below]) * (place - below)
+class _Together:
+    """Which rules matched within the span, in any order."""
+
+    def __init__(self, correlation: Correlation) -> None:
+        self._correlation = correlation
+        self._there: Counter[str] = Counter()
+
+    def add(self, place: int, one: Seen) -> None:
+        self._there[one.rule] += 1
+
+    def drop(self, place: int, one: Seen) -> None:
+        self._there[one.rule] -= 1
+
+    def _met(self) -> bool:
+        there = +self._there
+        tree = self._correlation.tree
+        return _holds(tree, there) if tree is not None else all(r in there for r in self._correlation.rules)
+
+    def holds(self, start: int) -> _Found | None:
+        return _Found(f"{len(self._correlation.rules)} rules") if self._met() else None
 
 
-MEASURES: Mapping[str, Callable[[Correlation, Sequence[Seen]], float | None]] = {
-    "event_count": _events,
-    "value_count": _values,
-    "value_sum": _sum,
-    "value_avg": _average,
-    "value_percentile": _percentile,
-    "value_median": _percentile,
-}
+class _InOrder(_Together):
+    """The same, one after the other: the last rule's match ends the window, before it the latest of each."""
+
+    def __init__(self, correlation: Correlation) -> None:
+        super().__init__(correlation)
+        self._places: dict[str, list[int]] = defaultdict(list)
+        self._last = ""
+
+    def add(self, place: int, one: Seen) -> None:
+        super().add(place, one)
+        self._places[one.rule].append(place)
+        self._last = one.rule
+
+    def holds(self, start: int) -> _Found | None:
+        rules = self._correlation.rules
+        if self._correlation.tree is not None:
+            rules = tuple(rule for rule in rules if self._there[rule])
+        if not rules or rules[-1] != self._last or not self._met():
+            return None
+        chosen = [self._places[rules[-1]][-1]]
+        for rule in reversed(rules[:-1]):
+            places = self._places[rule]
+            before = bisect.bisect_left(places, chosen[-1]) - 1
+            if before < 0 or places[before] < start:
+                return None
+            chosen.append(places[before])
+        return _Found(f"{len(self._correlation.rules)} rules", chosen[::-1])
 
 
-def _together(correlation: Correlation, window: Sequence[Seen]) -> Sequence[Seen]:
-    """Return the matches that make a temporal condition hold at the window's end, none where it does not."""
-    if correlation.kind == "temporal_ordered" and correlation.tree is None:
-        return _in_order(correlation.rules, window)
-    there = {one.rule for one in window}
-    tree = correlation.tree
-    holds = _holds(tree, there) if tree is not None else there.issuperset(correlation.rules)
-    if holds and correlation.kind == "temporal_ordered":
-        return _in_order([rule for rule in correlation.rules if rule in there], window)
-    return window if holds else ()
-
-
-def _in_order(rules: Sequence[str], window: Sequence[Seen]) -> Sequence[Seen]:
-    """Return one match of each rule, in the rules' order, the last at the window's end; none where there is none."""
-    chosen: list[Seen] = []
-    waiting = list(rules)
-    for one in reversed(window):
-        if waiting and one.rule == waiting[-1]:
-            chosen.append(one)
-            waiting.pop()
-        elif not chosen:
-            return ()
-    return chosen[::-1] if not waiting else ()
-
-
-def _holds(tree: Tree, there: set[str]) -> bool:
+def _holds(tree: Tree, there: Mapping[str, int]) -> bool:
     if tree.op == "rule":
         return tree.rule in there
     if tree.op == "not":
         return not _holds(tree.parts[0], there)
     every = (_holds(part, there) for part in tree.parts)
     return all(every) if tree.op == "and" else any(every)
+
+
+HELD: Mapping[str, type[_Window]] = {
+    "event_count": _Events,
+    "value_count": _Values,
+    "value_sum": _Sum,
+    "value_avg": _Sum,
+    "value_percentile": _Ranked,
+    "value_median": _Ranked,
+    "temporal": _Together,
+    "temporal_ordered": _InOrder,
+}
