@@ -14,14 +14,13 @@ import pyarrow.parquet as pq
 
 from postvakt import artifacts, detect, evidence
 from postvakt.artifacts import files
+from postvakt.commands.gathering import Gathered, gathering
 from postvakt.model.clock import micros
 from postvakt.model.evidence import Evidence, Member, Source
-from postvakt.model.gap import Clue, Gap
+from postvakt.model.gap import Gap
 from postvakt.model.rule import Match
-from postvakt.model.table import TableSpec
 from postvakt.model.task import ParseResult, PartRef, Span
-from postvakt.tables import matches
-from postvakt.tables.case import Case, PartWriter, key
+from postvakt.tables.case import Case, key
 from postvakt.tables.rows import BATCH_ROWS, Rows, schema
 from postvakt.tables.tally import Tally
 
@@ -103,30 +102,13 @@ def read(spec: Read) -> ParseResult:
     """Parse members, match every batch, write parts."""
     case = Case(Path(spec.case))
     name = key(*(f"{m.evidence}{m.path}" for m in spec.members))
-    with _gathering(case, spec.plan, name) as gathered, contextlib.ExitStack() as open_parts:
-        parts: dict[str, _Part] = {}
+    with _gathering(case, spec.plan, name) as gathered:
         for member in spec.members:
-            source = evidence.source(spec.path, member, scratch=case.scratch)
-            _read_one(source, gathered, parts, functools.partial(_part, gathered, open_parts, name))
-        for part in parts.values():
-            part.finish()
+            _read_one(evidence.source(spec.path, member, scratch=case.scratch), gathered)
     return gathered.result()
 
 
-def _part(
-    gathered: "_Gathered", open_parts: contextlib.ExitStack, name: str, spec: TableSpec, evidence_id: str
-) -> "_Part":
-    path = f"tables/{spec.name}/{evidence_id}/{name}.parquet"
-    writer: PartWriter = open_parts.enter_context(gathered.case.part(path, schema(spec, stamped=True)))
-    return _Part(spec, path, evidence_id, writer, gathered)
-
-
-def _read_one(
-    source: Source,
-    gathered: "_Gathered",
-    parts: dict[str, "_Part"],
-    begin: Callable[[TableSpec, str], "_Part"],
-) -> None:
+def _read_one(source: Source, gathered: Gathered) -> None:
     member = source.member
     reader = artifacts.BY_NAME[member.artifact]
     tallies: dict[str, Tally] = {}
@@ -134,12 +116,10 @@ def _read_one(
         for piece in reader.parse(source):
             if isinstance(piece, Rows):
                 table = piece.spec.name
-                if table not in parts:
-                    parts[table] = begin(piece.spec, member.evidence)
                 if table not in tallies:
                     tallies[table] = Tally(piece.spec)
                 tallies[table].add(piece.batch)
-                parts[table].add(piece.batch, member.path)
+                gathered.rows(piece.spec, piece.batch, member)
             elif isinstance(piece, Gap):
                 gathered.gap(piece, member)
             else:
@@ -163,168 +143,6 @@ def _read_one(
                 bytes=member.size,
             )
         )
-
-
-@contextlib.contextmanager
-def _gathering(case: Case, plan: str, name: str) -> Iterator["_Gathered"]:
-    """Gather what a task gives; its matches are published when the context ends well."""
-    with contextlib.ExitStack() as published:
-        gathered = _Gathered(case, plan, name, published)
-        yield gathered
-        gathered.write()
-
-
-class _Gathered:
-    """What a task has gathered so far. Matches are written as they come: a log may have millions."""
-
-    def __init__(self, case: Case, plan: str, name: str, published: contextlib.ExitStack) -> None:
-        self.case = case
-        self.matcher = _matcher(str(case.root), plan) if plan else None
-        self.plan = plan
-        self.parts: list[PartRef] = []
-        self.spans: list[Span] = []
-        self.gaps: list[Gap] = []
-        self.clues: list[Clue] = []
-        self._name = f"matches/{plan[:16]}/{name}.parquet"
-        self._published = published
-        self._waiting: list[Match] = []
-        self._matches: PartWriter | None = None
-
-    def gap(self, gap: Gap, member: Member) -> None:
-        """Keep a Gap, with where it was met."""
-        self.gaps.append(
-            msgspec.structs.replace(
-                gap,
-                source=member.path,
-                evidence=member.evidence,
-                artifact=gap.artifact or member.artifact,
-            )
-        )
-
-    def count(self, tally: Tally, member: Member) -> None:
-        """Keep what was counted of a member's rows of one table."""
-        self.spans += tally.spans(member.path, member.evidence, member.size)
-        self.clues += [
-            msgspec.structs.replace(clue, source=member.path, evidence=member.evidence)
-            for clue in tally.clues()
-        ]
-
-    def ask(self, table: str, batch: pa.RecordBatch, part: PartRef, offset: int) -> None:
-        """Ask a stamped batch whose first row is row `offset` of a part."""
-        if self.matcher is None:
-            return
-        hits = self.matcher.match(table, batch)
-        if not hits:
-            return
-        chosen = batch.take(pa.array([hit.row for hit in hits], pa.int64()))
-        times = matches.times_of(chosen)
-        locators, sources = (chosen.column(name).to_pylist() for name in ("locator", "source"))
-        for hit, time, locator, source in zip(hits, times, locators, sources, strict=True):
-            self.match(
-                Match(
-                    rule=hit.rule,
-                    table=table,
-                    evidence=part.evidence,
-                    source=source,
-                    locator=locator,
-                    part=part.path,
-                    row=offset + hit.row,
-                    time=time,
-                    detail=hit.detail,
-                )
-            )
-
-    def match(self, match: Match) -> None:
-        """Keep a match."""
-        self._waiting.append(match)
-        if len(self._waiting) >= BATCH_ROWS:
-            self.write()
-
-    def write(self) -> None:
-        """Write the matches that wait."""
-        if not self._waiting:
-            return
-        if self._matches is None:
-            self._matches = self._published.enter_context(self.case.part(self._name, matches.SCHEMA))
-        self._matches.write(matches.batch(self._waiting))
-        self._waiting = []
-
-    def result(self) -> ParseResult:
-        """Return what the task gave, once its matches are published."""
-        return ParseResult(
-            parts=tuple(self.parts),
-            spans=tuple(self.spans),
-            gaps=tuple(self.gaps),
-            clues=tuple(self.clues),
-            plan=self.plan,
-            matches=self._name if self._matches else "",
-            matched=self._matches.rows if self._matches else 0,
-        )
-
-
-WAITING_ROWS = 16_384
-"""Rows of small files wait until there are so many: asking and writing cost as much for one row as for thousands."""
-
-
-class _Part:
-    """One part being written while its rows are asked, of as many members as the task reads."""
-
-    def __init__(
-        self, spec: TableSpec, path: str, evidence_id: str, writer: PartWriter, gathered: _Gathered
-    ) -> None:
-        self._spec = spec
-        self._path = path
-        self._evidence = evidence_id
-        self._writer = writer
-        self._gathered = gathered
-        self._sources: list[str] = []
-        self._waiting: list[pa.RecordBatch] = []
-        self._rows = 0
-
-    def _ref(self) -> PartRef:
-        return PartRef(
-            table=self._spec.name,
-            path=self._path,
-            evidence=self._evidence,
-            rows=self._writer.rows,
-            sources=tuple(self._sources),
-        )
-
-    def add(self, batch: pa.RecordBatch, source: str) -> None:
-        """Take in one batch of a member."""
-        if source not in self._sources[-1:]:
-            self._sources.append(source)
-        self._waiting.append(stamped(self._spec, batch, self._evidence, source))
-        self._rows += batch.num_rows
-        if self._rows >= WAITING_ROWS:
-            self._settle()
-
-    def _settle(self) -> None:
-        """Ask and write what waits."""
-        if not self._waiting:
-            return
-        batch = self._waiting[0] if len(self._waiting) == 1 else pa.concat_batches(self._waiting)
-        self._waiting, self._rows = [], 0
-        self._gathered.ask(self._spec.name, batch, self._ref(), self._writer.rows)
-        self._writer.write(batch)
-
-    def finish(self) -> None:
-        """Ask and write the last rows, and hand over where they lie."""
-        self._settle()
-        self._gathered.parts.append(self._ref())
-
-
-def stamped(spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, source: str) -> pa.RecordBatch:
-    """Return a batch with the columns that say where it was read."""
-    target = schema(spec, stamped=True)
-    constant = {"evidence": evidence_id, "source": source}
-    columns = [
-        pa.repeat(pa.scalar(constant[name], pa.string()), batch.num_rows)
-        if name in constant
-        else batch.column(name)
-        for name in target.names
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=target)
 
 
 def list_files(spec: List) -> ParseResult:
@@ -393,7 +211,7 @@ def scan(spec: Scan) -> ParseResult:
     return gathered.result()
 
 
-def _scan_one(spec: Scan, case: Case, member: Member, gathered: _Gathered) -> list[detect.ScanHit]:
+def _scan_one(spec: Scan, case: Case, member: Member, gathered: Gathered) -> list[detect.ScanHit]:
     if member.size > files.SCAN_LIMIT:
         detail = f"{member.size} bytes; contents are scanned up to {files.SCAN_LIMIT}"
         gathered.gap(Gap(artifact="file:web", why="limited", detail=detail), member)
@@ -428,6 +246,10 @@ def plan_file(plan: str) -> str:
 @functools.lru_cache(maxsize=2)
 def _plan(case: str, plan: str) -> detect.Plan:
     return detect.Plan.from_bytes(Path(case, plan_file(plan)).read_bytes())
+
+
+def _gathering(case: Case, plan: str, name: str) -> contextlib.AbstractContextManager[Gathered]:
+    return gathering(case, plan, name, _matcher(str(case.root), plan) if plan else None)
 
 
 @functools.lru_cache(maxsize=2)

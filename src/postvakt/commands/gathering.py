@@ -1,0 +1,207 @@
+"""What a task gathers: rows on their way into parts, asked while in cache; what was counted; matches and Gaps."""
+
+import contextlib
+from collections.abc import Iterator
+
+import msgspec
+import pyarrow as pa
+
+from postvakt import detect
+from postvakt.model.evidence import Member
+from postvakt.model.gap import Clue, Gap
+from postvakt.model.rule import Match
+from postvakt.model.table import TableSpec
+from postvakt.model.task import ParseResult, PartRef, Span
+from postvakt.tables import matches
+from postvakt.tables.case import Case, PartWriter
+from postvakt.tables.rows import BATCH_ROWS, schema
+from postvakt.tables.tally import Tally
+
+
+@contextlib.contextmanager
+def gathering(case: Case, plan: str, name: str, matcher: detect.Matcher | None) -> Iterator["Gathered"]:
+    """Gather what a task gives; its parts and matches are published when the context ends well."""
+    with contextlib.ExitStack() as published:
+        gathered = Gathered(case, plan, name, matcher, published)
+        yield gathered
+        gathered.finish()
+
+
+class Gathered:
+    """What a task has gathered so far. Matches are written as they come: a log may have millions."""
+
+    def __init__(
+        self,
+        case: Case,
+        plan: str,
+        name: str,
+        matcher: detect.Matcher | None,
+        published: contextlib.ExitStack,
+    ) -> None:
+        self._case = case
+        self._matcher = matcher
+        self._plan = plan
+        self._task = name
+        self.parts: list[PartRef] = []
+        self.spans: list[Span] = []
+        self.gaps: list[Gap] = []
+        self.clues: list[Clue] = []
+        self._name = f"matches/{plan[:16]}/{name}.parquet"
+        self._published = published
+        self._waiting: list[Match] = []
+        self._matches: PartWriter | None = None
+        self._tables: dict[str, Part] = {}
+
+    def rows(self, spec: TableSpec, batch: pa.RecordBatch, member: Member) -> None:
+        """Take in rows of a member; a task's rows of one table share a part."""
+        if spec.name not in self._tables:
+            path = f"tables/{spec.name}/{member.evidence}/{self._task}.parquet"
+            writer = self._published.enter_context(self._case.part(path, schema(spec, stamped=True)))
+            self._tables[spec.name] = Part(spec, path, member.evidence, writer, self)
+        self._tables[spec.name].add(batch, member.path)
+
+    def gap(self, gap: Gap, member: Member) -> None:
+        """Keep a Gap, with where it was met."""
+        self.gaps.append(
+            msgspec.structs.replace(
+                gap,
+                source=member.path,
+                evidence=member.evidence,
+                artifact=gap.artifact or member.artifact,
+            )
+        )
+
+    def count(self, tally: Tally, member: Member) -> None:
+        """Keep what was counted of a member's rows of one table."""
+        self.spans += tally.spans(member.path, member.evidence, member.size)
+        self.clues += [
+            msgspec.structs.replace(clue, source=member.path, evidence=member.evidence)
+            for clue in tally.clues()
+        ]
+
+    def ask(self, table: str, batch: pa.RecordBatch, part: PartRef, offset: int) -> None:
+        """Ask a stamped batch whose first row is row `offset` of a part."""
+        if self._matcher is None:
+            return
+        hits = self._matcher.match(table, batch)
+        if not hits:
+            return
+        places = pa.array([hit.row for hit in hits], pa.int64())
+        chosen = batch.select(["time", "locator", "source"]).take(places)
+        times = matches.times_of(chosen)
+        locators, sources = (chosen.column(name).to_pylist() for name in ("locator", "source"))
+        for hit, time, locator, source in zip(hits, times, locators, sources, strict=True):
+            self.match(
+                Match(
+                    rule=hit.rule,
+                    table=table,
+                    evidence=part.evidence,
+                    source=source,
+                    locator=locator,
+                    part=part.path,
+                    row=offset + hit.row,
+                    time=time,
+                    detail=hit.detail,
+                )
+            )
+
+    def match(self, match: Match) -> None:
+        """Keep a match."""
+        self._waiting.append(match)
+        if len(self._waiting) >= BATCH_ROWS:
+            self.write()
+
+    def finish(self) -> None:
+        """Ask and write what still waits."""
+        for part in self._tables.values():
+            part.finish()
+        self.write()
+
+    def write(self) -> None:
+        """Write the matches that wait."""
+        if not self._waiting:
+            return
+        if self._matches is None:
+            self._matches = self._published.enter_context(self._case.part(self._name, matches.SCHEMA))
+        self._matches.write(matches.batch(self._waiting))
+        self._waiting = []
+
+    def result(self) -> ParseResult:
+        """Return what the task gave, once its matches are published."""
+        return ParseResult(
+            parts=tuple(self.parts),
+            spans=tuple(self.spans),
+            gaps=tuple(self.gaps),
+            clues=tuple(self.clues),
+            plan=self._plan,
+            matches=self._name if self._matches else "",
+            matched=self._matches.rows if self._matches else 0,
+        )
+
+
+WAITING_ROWS = 16_384
+WAITING_BYTES = 32 * 1024 * 1024
+"""Rows of small files wait until there are so many: asking and writing cost as much for one row as for thousands. Few
+rows may be large, so their bytes are bounded as well."""
+
+
+class Part:
+    """One part being written while its rows are asked, of as many members as the task reads."""
+
+    def __init__(
+        self, spec: TableSpec, path: str, evidence_id: str, writer: PartWriter, gathered: Gathered
+    ) -> None:
+        self._spec = spec
+        self._path = path
+        self._evidence = evidence_id
+        self._writer = writer
+        self._gathered = gathered
+        self._sources: list[str] = []
+        self._waiting: list[pa.RecordBatch] = []
+        self._rows = self._bytes = 0
+
+    def _ref(self) -> PartRef:
+        return PartRef(
+            table=self._spec.name,
+            path=self._path,
+            evidence=self._evidence,
+            rows=self._writer.rows,
+            sources=tuple(self._sources),
+        )
+
+    def add(self, batch: pa.RecordBatch, source: str) -> None:
+        """Take in one batch of a member."""
+        if source not in self._sources[-1:]:
+            self._sources.append(source)
+        self._waiting.append(stamped(self._spec, batch, self._evidence, source))
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        if self._rows >= WAITING_ROWS or self._bytes >= WAITING_BYTES:
+            self._settle()
+
+    def _settle(self) -> None:
+        """Ask and write what waits."""
+        if not self._waiting:
+            return
+        batch = self._waiting[0] if len(self._waiting) == 1 else pa.concat_batches(self._waiting)
+        self._waiting, self._rows, self._bytes = [], 0, 0
+        self._gathered.ask(self._spec.name, batch, self._ref(), self._writer.rows)
+        self._writer.write(batch)
+
+    def finish(self) -> None:
+        """Ask and write the last rows, and hand over where they lie."""
+        self._settle()
+        self._gathered.parts.append(self._ref())
+
+
+def stamped(spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, source: str) -> pa.RecordBatch:
+    """Return a batch with the columns that say where it was read."""
+    target = schema(spec, stamped=True)
+    constant = {"evidence": evidence_id, "source": source}
+    columns = [
+        pa.repeat(pa.scalar(constant[name], pa.string()), batch.num_rows)
+        if name in constant
+        else batch.column(name)
+        for name in target.names
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=target)
