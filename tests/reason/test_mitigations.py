@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from postvakt import content
@@ -251,3 +252,17 @@ def test_a_condition_that_is_turned_round_stops_everybody_else() -> None:
     for enabled, state in ((None, "on"), (False, "off")):
         seen = [each for name in COOKIES for each in (rule(name), condition(name, enabled))]
         assert told(*seen)["cookie-rules"].state == state
+
+
+def test_a_pool_that_a_torn_file_does_not_name_is_not_said_to_start() -> None:
+    pool = Observed(
+        table="iis_config",
+        kind="app_pool",
+        name="MSExchangeECPAppPool",
+        enabled=True,
+        source="a",
+        whole=False,
+    )
+    assert told(pool)["control-panel-stopped"].state == "unknown"
+    whole = msgspec.structs.replace(pool, whole=True)
+    assert told(whole)["control-panel-stopped"].state == "off"

@@ -80,7 +80,7 @@ def _records(source: Source, troubles: Troubles) -> Iterator[dict[str, Any]]:
     for number, raw in enumerate(_encoded(content), 1):
         try:
             der = raw if raw[:1] == b"\x30" else base64.b64decode(raw)
-            yield {"locator": number, **_record(der)}
+            yield {"locator": number, **_record(der, number, troubles)}
         except (ValueError, binascii.Error, x509.InvalidVersion, UnicodeError) as why:
             troubles.note("unparsed", f"no certificate: {str(why)[:200]}", number)
 
@@ -92,13 +92,13 @@ def _encoded(content: bytes) -> Iterator[bytes]:
         yield from (found[1] for found in PEM.finditer(content))
 
 
-def _record(der: bytes) -> dict[str, Any]:
+def _record(der: bytes, number: int, troubles: Troubles) -> dict[str, Any]:
     with warnings.catch_warnings():
         # Old certificates break today's rules; what they say is wanted all the same.
         warnings.simplefilter("ignore")
         found = x509.load_der_x509_certificate(der)
         common = found.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
-        names, addresses = _other_names(found)
+        names, addresses = _other_names(found, number, troubles)
         return {
             "time": found.not_valid_before_utc,
             "common_name": str(common[0].value) if common else None,
@@ -115,11 +115,16 @@ def _record(der: bytes) -> dict[str, Any]:
         }
 
 
-def _other_names(found: x509.Certificate) -> tuple[list[str], list[str]]:
+def _other_names(found: x509.Certificate, number: int, troubles: Troubles) -> tuple[list[str], list[str]]:
     try:
         told = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+    except x509.ExtensionNotFound:
+        return [], []
+    except (x509.DuplicateExtension, ValueError) as why:
+        troubles.note("unparsed", f"its other names cannot be read: {str(why)[:200]}", number)
         return [], []
     names = told.get_values_for_type(x509.DNSName)
     addresses = [str(address) for address in told.get_values_for_type(x509.IPAddress)]
+    if len(names) > MOST_NAMES or len(addresses) > MOST_NAMES:
+        troubles.note("limited", f"more than {MOST_NAMES} other names; the rest is not kept", number)
     return names[:MOST_NAMES], addresses[:MOST_NAMES]

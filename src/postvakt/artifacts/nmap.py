@@ -156,7 +156,10 @@ def _script(host: _Host, tag: Tag, troubles: Troubles) -> None:
         troubles.note("limited", f"more than {MOST_SCRIPTS} scripts of one host", tag.line)
         return
     scripts = host.scripts if host.after_ports or not host.ports else host.ports[-1]["scripts"]
-    output = tag.attributes.get("output", "")[:LONGEST_OUTPUT]
+    output = tag.attributes.get("output", "")
+    if len(output) > LONGEST_OUTPUT:
+        troubles.note("limited", f"{LONGEST_OUTPUT} characters of a script's output are kept", tag.line)
+        output = output[:LONGEST_OUTPUT]
     scripts.append({"name": tag.attributes.get("id", ""), "value": output})
 
 

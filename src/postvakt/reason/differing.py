@@ -166,7 +166,9 @@ def _findings(name: str, one: HostRow, other: HostRow, why: _Why) -> Iterator[Ch
 
 def _finding(row: FindingRow) -> str:
     put_aside = ", acknowledged" if row.acknowledged else ""
-    return f"{row.level}, {row.count} records, {iso(row.first) or 'undated'} to {iso(row.last) or 'undated'}{put_aside}"
+    stage = f", {row.stage}" if row.stage else ""
+    when = f"{iso(row.first) or 'undated'} to {iso(row.last) or 'undated'}"
+    return f"{row.level}{stage}, {row.count} records, {when}{put_aside}"
 
 
 def _spoken(was: FindingRow, now: FindingRow, why: _Why) -> str:

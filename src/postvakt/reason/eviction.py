@@ -226,6 +226,13 @@ def _remnant_row(one: _Held, more: int) -> EvictionRow:
     why = (
         "; ".join(titles[:3]) or "it answered requests and is no part of the product; its file was not found"
     )
+    # Names come from the rows that a finding shows; where it has more, the others may name more.
+    shown, counted = (
+        sum(len(row.sample) for row in unique.values()),
+        sum(row.count for row in unique.values()),
+    )
+    if counted > shown:
+        why += f"; {shown} of {counted:,} records were looked through for names, so there may be more"
     told = one.remnant.do if strong else one.remnant.doubt
     return EvictionRow(
         order=0,

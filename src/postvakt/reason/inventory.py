@@ -143,7 +143,10 @@ def _row(
         facing=facing,
         facing_basis=basis,
     )
-    return msgspec.structs.replace(row, told=tuple(_told(row, server, listed=listed)))
+    told = list(_told(row, server, listed=listed))
+    if len(row.sources) > MOST_SOURCES:
+        told.append(f"{len(row.sources) - MOST_SOURCES:,} more sources name it.")
+    return msgspec.structs.replace(row, sources=row.sources[:MOST_SOURCES], told=tuple(told))
 
 
 def _shown(name: str) -> str:
@@ -161,7 +164,7 @@ def _sources(words: Iterable[Naming]) -> tuple[ServerSource, ...]:
     same: dict[tuple[int, str], list[Naming]] = defaultdict(list)
     for word in words:
         same[KINDS.index(word.kind), word.says].append(word)
-    return tuple(_source(said) for _, said in sorted(same.items())[:MOST_SOURCES])
+    return tuple(_source(said) for _, said in sorted(same.items()))
 
 
 def _source(words: Sequence[Naming]) -> ServerSource:

@@ -221,6 +221,9 @@ def _pool(one: Mitigation, seen: Sequence[Observed]) -> Shown:
         )
     stopped = [row for row in mine if row.enabled is False]
     listed = ", ".join(f"{row.name} {'is not started' if row in stopped else 'starts'}" for row in mine)
+    if not stopped and len(mine) < len(one.shown_by) and not all(row.whole for row in pools):
+        told = f"{listed}; the configuration could be read in part only and names no other of them"
+        return Shown(state="unknown", told=told, at=mine[0])
     if not stopped:
         return Shown(state="off", told=listed, at=mine[0])
     state: MitigationState = "on" if len(stopped) == len(one.shown_by) else "partly"

@@ -7,6 +7,8 @@ from postvakt.model.mitigation import Observed
 from postvakt.tables.measures import Measures, Piece
 
 MOST_ROWS = 20_000
+"""Rows of a table that are taken, the latest where they have a time: the last word counts. Where there are more, none
+of the sources counts as read whole, so that nothing is said to be off for want of a row that was left."""
 
 ASKED: Mapping[str, str] = {
     "iis_config": """
@@ -36,19 +38,19 @@ ASKED: Mapping[str, str] = {
         FROM read_parquet($parts)
         WHERE {mine} AND (("EventID" = 7040 AND "Channel" = 'System')
            OR ("EventID" IN (1005, 1006, 1008) AND "Provider_Name" = 'MSExchange Mitigation Service'))
-        ORDER BY time, evidence, source, locator LIMIT $most
+        ORDER BY time DESC, evidence, source, locator LIMIT $most
     """,
     "mitigation_service": """
         SELECT 'emergency', coalesce("LogLevel", ''), coalesce("Message", "EventData", ''), NULL::BOOLEAN, '',
                NULL::BIGINT, epoch_us(time), evidence, source, locator
-        FROM read_parquet($parts) WHERE {mine} ORDER BY time, evidence, source, locator LIMIT $most
+        FROM read_parquet($parts) WHERE {mine} ORDER BY time DESC, evidence, source, locator LIMIT $most
     """,
     "msert": """
         SELECT coalesce(phase, ''), coalesce(name, ''), coalesce(threat, result, ''), NULL::BOOLEAN,
                coalesce(result, ''), run, NULL::BIGINT, evidence, source, locator
         FROM read_parquet($parts)
         WHERE {mine} AND phase IN ('begun', 'started', 'signatures', 'mode', 'results', 'finding', 'finished', 'code')
-        ORDER BY evidence, source, locator LIMIT $most
+        ORDER BY locator DESC, evidence, source LIMIT $most
     """,
     "test_proxylogon": """
         SELECT 'list', coalesce(report, ''), count(*)::VARCHAR, NULL::BOOLEAN, '', NULL::BIGINT, NULL::BIGINT,
@@ -61,11 +63,15 @@ ASKED: Mapping[str, str] = {
 what it is bound to. The first element of each configuration file stands for the file: it was read, whatever it
 holds."""
 
+LATEST_FIRST = ("event", "mitigation_service", "msert")
+
 
 def observed(measures: Measures, parts: Mapping[str, Sequence[Piece]]) -> Iterator[Observed]:
     """Yield what a host's parts tell, table by table, in the order in which it stands."""
     for table, sql in ASKED.items():
-        for row in measures.rows(sql, parts.get(table, ()), most=MOST_ROWS):
+        rows = measures.rows(sql, parts.get(table, ()), most=MOST_ROWS + 1)
+        whole, rows = len(rows) <= MOST_ROWS, rows[:MOST_ROWS]
+        for row in rows if table not in LATEST_FIRST else reversed(rows):
             kind, name, value, enabled, within, run, time, evidence, source, locator, *bound = row
             yield Observed(
                 table=table,
@@ -80,4 +86,5 @@ def observed(measures: Measures, parts: Mapping[str, Sequence[Piece]]) -> Iterat
                 source=source,
                 locator=locator,
                 location=bound[0] if bound else "",
+                whole=whole,
             )
