@@ -7,7 +7,7 @@ import msgspec
 
 from postvakt.artifacts.clixml import GUESSED, MOST_PROPERTIES, Property
 from postvakt.artifacts.troubles import Troubles
-from postvakt.artifacts.xml_elements import MARKS, UNMARKED
+from postvakt.artifacts.xml_stream import MARKS, UNMARKED
 from postvakt.model.evidence import Source
 
 LIMIT = 32 * 1024 * 1024

@@ -94,7 +94,7 @@ READER = Reader(artifact=ARTIFACT, tables=(NMAP,), parse=parse)
 
 def _records(source: Source, troubles: Troubles) -> Iterator[dict[str, Any]]:
     host: _Host | None = None
-    for tag in tags(source, troubles, doctype="nmaprun"):
+    for tag in tags(source, troubles, declares=True):
         if tag.name == "host":
             if tag.opens:
                 host = _Host(line=tag.line, time=_instant(tag.attributes.get("starttime")))

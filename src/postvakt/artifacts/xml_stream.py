@@ -4,6 +4,7 @@ No DTD, no entity, nothing fetched; damage is located, and what stands before it
 """
 
 import codecs
+import re
 import xml.sax
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
@@ -14,9 +15,11 @@ import defusedxml
 from defusedxml.expatreader import DefusedExpatParser
 
 from postvakt.artifacts.troubles import Troubles
-from postvakt.artifacts.xml_elements import MARKS, UNMARKED
 from postvakt.model.evidence import Source
 
+MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+UNMARKED = ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"))
+DECLARATION = re.compile(r"\A\ufeff?\s*<\?xml[^>]*\?>")
 BLOCK = 64 * 1024
 DEEPEST = 200
 LONGEST_TEXT = 1 << 20
@@ -83,19 +86,22 @@ class _Gatherer(ContentHandler):
         self.found.append(Tag(name, False, self.line, {}, text))
 
 
-def tags(source: Source, troubles: Troubles, *, doctype: str = "") -> Iterator[Tag]:
+def tags(
+    source: Source, troubles: Troubles, *, declares: bool = False, limit: int | None = None
+) -> Iterator[Tag]:
     """Yield a document's beginnings and ends in their order, as far as it can be read. Raises OSError.
 
-    `doctype` is the one document type that may be declared, as Nmap does; entities are refused all the same.
+    `declares`: a document type may be declared, as Nmap does; entities are refused all the same. `limit` bounds the
+    bytes that are read, where what is made of the tags is not bounded itself.
     """
     gatherer = _Gatherer(troubles)
-    parser = DefusedExpatParser(forbid_dtd=not doctype)
+    parser = DefusedExpatParser(forbid_dtd=not declares)
     parser.setContentHandler(gatherer)
     # Fed piece by piece, the parser never tells where it stands of itself.
     gatherer.setDocumentLocator(parser)
     silence = 0
     with source.open() as stream:
-        for text in _texts(stream):
+        for text in _texts(stream, limit, troubles):
             going = _fed(parser, gatherer, text, troubles)
             silence = 0 if gatherer.found else silence + len(text)
             yield from gatherer.found
@@ -130,15 +136,30 @@ def _fed(parser: DefusedExpatParser, gatherer: _Gatherer, text: str | None, trou
     return False
 
 
-def _texts(stream: BinaryIO) -> Iterator[str]:
+def _texts(stream: BinaryIO, limit: int | None, troubles: Troubles) -> Iterator[str]:
     """Yield the document in pieces, decoded by its mark: what its declaration says is often not what is stored."""
-    head = stream.read(BLOCK)
+    blocks = _blocks(stream, limit, troubles)
+    head = next(blocks, b"")
     known = next(((name, len(mark)) for mark, name in MARKS if head.startswith(mark)), None)
     if known is None:
         known = (next((name for mark, name in UNMARKED if head.startswith(mark)), "utf-8"), 0)
     decoder = codecs.getincrementaldecoder(known[0])("backslashreplace")
-    block = head[known[1] :]
-    while block:
+    first = decoder.decode(head[known[1] :])
+    if declared := DECLARATION.match(first):
+        # As many line feeds as it had, so that lines stay where they are.
+        first = "\n" * declared[0].count("\n") + first[declared.end() :]
+    yield first
+    for block in blocks:
         yield decoder.decode(block)
-        block = stream.read(BLOCK)
     yield decoder.decode(b"", final=True)
+
+
+def _blocks(stream: BinaryIO, limit: int | None, troubles: Troubles) -> Iterator[bytes]:
+    left = limit
+    while block := stream.read(BLOCK):
+        if left is not None and len(block) > left:
+            troubles.note("limited", f"is read up to {limit} bytes", None)
+            yield block[:left]
+            return
+        left = None if left is None else left - len(block)
+        yield block
