@@ -95,8 +95,14 @@ def attacked(tmp_path: Path) -> Path:
 
 def test_a_chain_of_correlations(tmp_path: Path, attacked: Path) -> None:
     rules = pack(tmp_path / "pack", FAILED, WORKED, MANY, THEN)
-    told = found(triaged(tmp_path / "case", attacked, rules=(rules,)))
-    # What only serves a correlation is no finding of its own, as the specification has it.
+    report = triaged(tmp_path / "case", attacked, rules=(rules,))
+    told = found(report)
+    # What only serves a correlation is no finding of its own, as the specification has it; the report says of which.
+    assert {row.title for row in report.rules.narrowed} == {
+        "A logon failed",
+        "A logon worked",
+        "Many logons of one account failed",
+    }
     assert set(told) == {"Many logons failed and then one worked"}
     row = told["Many logons failed and then one worked"]
     assert (row.level, row.count) == ("high", 2)
@@ -116,8 +122,11 @@ def test_rules_are_findings_as_well_where_the_correlation_says_so(tmp_path: Path
 def test_a_filter_takes_matches_off_a_rule_of_a_pack(tmp_path: Path) -> None:
     evidence = logs(tmp_path / "evidence", (4625, "scanner", 0), (4625, "ana", 1))
     rules = pack(tmp_path / "pack", FAILED, SPARED)
-    told = found(triaged(tmp_path / "case", evidence, rules=(rules,)))
+    report = triaged(tmp_path / "case", evidence, rules=(rules,))
+    told = found(report)
     assert told["A logon failed"].count == 1
+    [narrowed] = report.rules.narrowed
+    assert (narrowed.title, "The scanner's logons" in narrowed.reason) == ("A logon failed", True)
     assert told["A logon failed"].sample[0].fields["TargetUserName"] == "ana"
 
 

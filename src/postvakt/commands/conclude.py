@@ -63,6 +63,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         rules=rules,
         asked=len(prepared.plan.rules),
         not_asked=prepared.plan.not_asked,
+        narrowed=prepared.plan.narrowed(),
         evidence=[intake.evidence for intake in intakes],
         members=_counted(intakes, members),
         hosts=concluded,

@@ -29,6 +29,7 @@ def check(packs: plans.Packs) -> Checked:
     lines = [f"{problem.path}: {problem.what}" for problem in problems]
     plan = plans.compile_all(own_content, packs)
     lines += [f"not asked: {row.path} {row.title}: {row.reason}" for row in plan.not_asked]
+    lines += [f"narrowed: {row.path} {row.title}: {row.reason}" for row in plan.narrowed()]
     asked = len(plan.rules)
     # A rule of ours that is not asked is a fault, however well the text reads.
     own = {text.path for texts in _own(own_content) for text in texts}

@@ -26,7 +26,7 @@ def correlated(case: Case, found: pa.Table, plan: detect.Plan) -> tuple[pa.Table
     """
     if not plan.correlations:
         return found, []
-    served = served_only(plan)
+    served = plan.served_only()
     gaps: list[Gap] = []
     seen = _Matches(case, found, plan, gaps)
     made: list[dict[str, Any]] = []
@@ -41,14 +41,6 @@ def correlated(case: Case, found: pa.Table, plan: detect.Plan) -> tuple[pa.Table
     alone = found.filter(pc.invert(hidden))
     told = [row for row in made if row["rule"] not in served]
     return matches.ordered(pa.concat_tables([alone, pa.Table.from_pylist(told, matches.SCHEMA)])), gaps
-
-
-def served_only(plan: detect.Plan) -> frozenset[str]:
-    """Return the ids of the rules whose matches are told by a correlation alone, as its author wants it."""
-    used = {rule for one in plan.correlations for rule in one.rules}
-    shown = {rule for one in plan.correlations if one.generate for rule in one.rules}
-    own = {rule.id for rule in plan.rules if rule.origin == "own"}
-    return frozenset(used - shown - own)
 
 
 class _Matches:

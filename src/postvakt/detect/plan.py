@@ -8,7 +8,7 @@ from postvakt.errors import ContentError
 from postvakt.model.correlation import Correlation
 from postvakt.model.rule import NotAsked, Rule
 
-FORMAT = 2
+FORMAT = 3
 """Counts up whenever a plan's shape or meaning changes, so that no worker reads another version's plan."""
 
 Op = Literal[
@@ -69,6 +69,7 @@ class Plan(msgspec.Struct, frozen=True):
     """Everything that is asked, and everything that could not be.
 
     `yara` holds the compiled YARA rules, packed: plain signatures on disk would be taken for what they describe.
+    `filtered` are rules that a filter has ask more, each with the filter as the reason.
     `yara_names` are the (namespace, name) of the YARA rules that are asked, in the order of their ids.
     """
 
@@ -80,6 +81,26 @@ class Plan(msgspec.Struct, frozen=True):
     yara: bytes = b""
     yara_names: tuple[tuple[str, str], ...] = ()
     correlations: tuple[Correlation, ...] = ()
+    filtered: tuple[NotAsked, ...] = ()
+
+    def served_only(self) -> frozenset[str]:
+        """Return the ids of the rules whose matches correlations alone tell, as their authors want it. None of ours is
+        among them: verdicts are argued from those, and nobody's pack may take one away."""
+        used = {rule for one in self.correlations for rule in one.rules}
+        shown = {rule for one in self.correlations if one.generate for rule in one.rules}
+        own = {rule.id for rule in self.rules if rule.origin == "own"}
+        return frozenset(used - shown - own)
+
+    def narrowed(self) -> tuple[NotAsked, ...]:
+        """Return the rules that find less than their own text says, with the reason: filtered, or told by others."""
+        served = self.served_only()
+        reason = "its dated matches are told by the correlations that look at it, not as findings of its own"
+        told = (
+            NotAsked(rule=rule.id, title=rule.title, reason=reason, path=rule.path)
+            for rule in self.rules
+            if rule.id in served
+        )
+        return (*self.filtered, *told)
 
     def to_bytes(self) -> bytes:
         """Return the plan as MessagePack; equal plans give equal bytes."""

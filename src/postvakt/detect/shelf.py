@@ -44,6 +44,7 @@ class Shelf:
         self._known: dict[str, tuple[str, str]] = {}
         self._names: dict[str, str] = {}
         self._correlations: list[Correlation] = []
+        self._filtered: list[NotAsked] = []
         self._sources: dict[str, tuple[str | None, ...]] = {}
 
     def test(self, test: Test) -> int:
@@ -99,8 +100,11 @@ class Shelf:
         """Keep a correlation; its rule was added before."""
         self._correlations.append(correlation)
 
-    def narrow(self, rules: Container[str], also: Node) -> int:
-        """Have rules of packs ask a condition more, and return how many do. Our own are never filtered away."""
+    def narrow(self, rules: Container[str], also: Node, by: str) -> int:
+        """Have rules of packs ask a condition more, and return how many do. Our own are never filtered away.
+
+        `by` names the filter: it stands with each rule, for what it takes away nobody sees.
+        """
         narrowed = 0
         for place, asked in enumerate(self._asked):
             rule = self._rules[asked.rule]
@@ -108,6 +112,8 @@ class Shelf:
                 condition = Node("and", parts=(asked.condition, also))
                 self._asked[place] = Asked(rule=asked.rule, routes=asked.routes, condition=condition)
                 narrowed += 1
+                reason = f"filtered by {by}"
+                self._filtered.append(NotAsked(rule=rule.id, title=rule.title, reason=reason, path=rule.path))
         return narrowed
 
     def plan(self, yara: bytes, yara_names: tuple[tuple[str, str], ...]) -> Plan:
@@ -119,6 +125,7 @@ class Shelf:
             tests=tuple(self._tests),
             asked=tuple(self._asked),
             correlations=tuple(self._correlations),
+            filtered=tuple(self._filtered),
             yara=yara,
             yara_names=yara_names,
         )

@@ -163,7 +163,9 @@ def _narrow(one: Waiting, shelf: Shelf) -> None:
     if not isinstance(parsed.filter.rules, str):
         named = {shelf.named(reference.reference) for reference in parsed.filter.rules}
         meant = frozenset(rule for rule in meant if rule in named)
-    if not shelf.narrow(meant, _Builder(shelf).condition(parsed.filter)):
+    if not shelf.narrow(
+        meant, _Builder(shelf).condition(parsed.filter), f"{one.title or one.id} ({one.text.path})"
+    ):
         raise Refused(
             "filter: no rule of a pack that is asked is among those it names; our own are not filtered"
         )

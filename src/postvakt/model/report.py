@@ -229,9 +229,12 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RulesRow(msgspec.Struct, frozen=True, kw_only=True):
+    """What was asked. `narrowed` are rules that find less than their own text says, with the reason."""
+
     asked: int
     matched: int
     not_asked: tuple[NotAsked, ...]
+    narrowed: tuple[NotAsked, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

@@ -66,6 +66,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     rules: Mapping[str, Rule]
     asked: int
     not_asked: Sequence[NotAsked]
+    narrowed: Sequence[NotAsked] = ()
     evidence: Sequence[Evidence]
     members: Mapping[str, tuple[int, int]]
     hosts: Sequence[HostConclusion]
@@ -145,6 +146,7 @@ def assemble(facts: Facts) -> Report:
             asked=facts.asked,
             matched=len({group.rule for group in facts.matches}),
             not_asked=tuple(facts.not_asked),
+            narrowed=tuple(facts.narrowed),
         ),
         evidence=tuple(_evidence(item, facts, owners) for item in facts.evidence),
         hosts=rows,

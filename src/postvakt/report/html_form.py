@@ -33,6 +33,7 @@ def render(report: Report) -> bytes:
             folded=len(lines) > UNFOLDED,
             most=FULL.rows,
             refused=refused_rules(report.rules.not_asked),
+            narrowed=refused_rules(report.rules.narrowed),
             style=Markup(style),
             script=Markup(script),
             policy=Markup(policy(style, script)),

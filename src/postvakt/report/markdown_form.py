@@ -183,6 +183,11 @@ def _case(report: Report) -> Iterator[str]:
         for group in refused_rules(report.rules.not_asked)
     ]
     yield from _list("Rules that could not be asked", refused, none="Every rule could be asked.")
+    narrowed = [
+        f"{words.count(group.count, 'rule')}: {prose(group.reason)}"
+        for group in refused_rules(report.rules.narrowed)
+    ]
+    yield from _list("Rules that were asked for less than their text says", narrowed)
 
 
 def _list(title: str, lines: list[str], none: str = "", most: int = LINES) -> Iterator[str]:
