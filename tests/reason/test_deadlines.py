@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postvakt import content
-from postvakt.content.checking import due_fault
+from postvakt.content.demanding import due_fault
 from postvakt.model.directive import Requirement
 from postvakt.model.report import AnswerRow
 from postvakt.reason.answers import due

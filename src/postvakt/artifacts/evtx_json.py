@@ -14,115 +14,29 @@ import msgspec
 from postvakt.artifacts import event_tree
 from postvakt.artifacts.event import STAGE_EVENTS, SYSTEM, Events, Misfits, Names
 from postvakt.artifacts.evtx_chunks import Chunk
+from postvakt.artifacts.evtx_types import (
+    Activity,
+    ActivityElement,
+    Element,
+    Event,
+    Id,
+    Process,
+    ProcessElement,
+    Provider,
+    ProviderElement,
+    System,
+    Time,
+    TimeElement,
+    User,
+    UserElement,
+    Whole,
+)
 from postvakt.model.clock import from_filetime, iso
 
-_AS = {"attributes": "#attributes", "text": "#text"}
-_Number = int | str | None
-_Scalar = str | int | bool | None
-
-
-class _Strict(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
-    """What is unknown is refused, and then read as a tree: nothing is dropped."""
-
-
-class _Provider(_Strict, frozen=True):
-    Name: str | None = None
-    Guid: str | None = None
-    EventSourceName: str | None = None
-
-
-class _Time(_Strict, frozen=True):
-    SystemTime: str | None = None
-
-
-class _Activity(_Strict, frozen=True):
-    ActivityID: str | None = None
-    RelatedActivityID: str | None = None
-
-
-class _Process(_Strict, frozen=True):
-    ProcessID: _Number = None
-    ThreadID: _Number = None
-    ProcessorID: _Number = None
-    SessionID: _Number = None
-    KernelTime: _Number = None
-    UserTime: _Number = None
-
-
-class _User(_Strict, frozen=True):
-    UserID: str | None = None
-
-
-class _Qualified(_Strict, frozen=True):
-    Qualifiers: _Number = None
-
-
-class _ProviderElement(_Strict, frozen=True, rename=_AS):
-    attributes: _Provider = _Provider()
-
-
-class _TimeElement(_Strict, frozen=True, rename=_AS):
-    attributes: _Time = _Time()
-
-
-class _ActivityElement(_Strict, frozen=True, rename=_AS):
-    attributes: _Activity = _Activity()
-
-
-class _ProcessElement(_Strict, frozen=True, rename=_AS):
-    attributes: _Process = _Process()
-
-
-class _UserElement(_Strict, frozen=True, rename=_AS):
-    attributes: _User = _User()
-
-
-class _Id(_Strict, frozen=True, rename=_AS):
-    attributes: _Qualified = _Qualified()
-    text: _Number = None
-
-
-class _System(_Strict, frozen=True):
-    """System as the reader writes it of all but a few events. Numbers may come as text."""
-
-    Provider: _ProviderElement | None = None
-    EventID: _Number | _Id = None
-    Version: _Number = None
-    Level: _Number = None
-    Task: _Number = None
-    Opcode: _Number = None
-    Keywords: _Number = None
-    TimeCreated: _TimeElement | None = None
-    EventRecordID: _Number = None
-    Correlation: _ActivityElement | None = None
-    Execution: _ProcessElement | None = None
-    Channel: str | None = None
-    Computer: str | None = None
-    Security: _UserElement | None = None
-
-
-class _Element(_Strict, frozen=True, rename={"text": "#text"}):
-    """An object in EventData: the values without names that ReportEvent writes, or what EventData itself is called."""
-
-    text: list[_Scalar] | _Scalar | msgspec.UnsetType = msgspec.UNSET
-    Name: str | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Event(_Strict, frozen=True, rename=_AS):
-    System: _System
-    attributes: dict[str, str] | None = None
-    EventData: dict[str, _Scalar | _Element] | None = None
-    UserData: dict[str, dict[str, _Scalar | dict[str, _Scalar]] | None] | None = None
-
-
-class _Whole(_Strict, frozen=True):
-    Event: _Event
-
-
-_decode = msgspec.json.Decoder(_Whole).decode
-_decode_all = msgspec.json.Decoder(list[_Whole]).decode
+_decode = msgspec.json.Decoder(Whole).decode
+_decode_all = msgspec.json.Decoder(list[Whole]).decode
 _COLUMNS = frozenset(SYSTEM)
-_NO_PROVIDER, _NO_ACTIVITY, _NO_PROCESS = _Provider(), _Activity(), _Process()
+_NO_PROVIDER, _NO_ACTIVITY, _NO_PROCESS = Provider(), Activity(), Process()
 
 _DATA, _USER = '"EventData":{', '"UserData":{'
 _SYSTEM_SIZE = 256
@@ -143,7 +57,7 @@ class Waiting:
         self._begin()
 
     def _begin(self) -> None:
-        self._systems: list[_System] = []
+        self._systems: list[System] = []
         self._locators: list[int] = []
         self._numbers: list[int] = []
         self._times: list[str | None] = []
@@ -217,7 +131,7 @@ class Waiting:
         self._place(chunk, offset, number, event.System)
         return True
 
-    def _add_data(self, event: _Event, text: str) -> bool:
+    def _add_data(self, event: Event, text: str) -> bool:
         """Add what an event tells beside System, where all of it is plain."""
         data = event.EventData
         if event.UserData is not None:
@@ -232,7 +146,7 @@ class Waiting:
             return self._add_elements(data, text)
         return True
 
-    def _place(self, chunk: Chunk, offset: int, number: int, system: _System) -> None:
+    def _place(self, chunk: Chunk, offset: int, number: int, system: System) -> None:
         created = system.TimeCreated
         time = None if created is None else created.attributes.SystemTime
         self._times.append(self._headed(chunk, offset) if time is None else time)
@@ -254,7 +168,7 @@ class Waiting:
         called = None
         objects = 0
         for name, value in data.items():
-            if type(value) is not _Element:
+            if type(value) is not Element:
                 names.append(name)
                 values.append(value)
                 continue
@@ -275,7 +189,7 @@ class Waiting:
         self._values.append(values)
         return True
 
-    def _add_user_data(self, event: _Event, text: str) -> bool:
+    def _add_user_data(self, event: Event, text: str) -> bool:
         """Add the leaves of UserData where it is one element with plain children."""
         if event.EventData is not None or len(event.UserData or ()) != 1:
             return False
@@ -323,7 +237,7 @@ class Waiting:
         activities = [s.Correlation.attributes if s.Correlation else _NO_ACTIVITY for s in systems]
         processes = [s.Execution.attributes if s.Execution else _NO_PROCESS for s in systems]
         _beside(
-            misfits, "EventID_Qualifiers", [i.attributes.Qualifiers if type(i) is _Id else None for i in ids]
+            misfits, "EventID_Qualifiers", [i.attributes.Qualifiers if type(i) is Id else None for i in ids]
         )
         _beside(misfits, "Provider_EventSourceName", [p.EventSourceName for p in providers])
         _beside(misfits, "Correlation_RelatedActivityID", [a.RelatedActivityID for a in activities])
@@ -331,7 +245,7 @@ class Waiting:
             _beside(misfits, f"Execution_{name}", list(map(attrgetter(name), processes)))
         columns: dict[str, list[Any]] = {
             "Channel": [s.Channel for s in systems],
-            "EventID": [i.text if type(i) is _Id else i for i in ids],
+            "EventID": [i.text if type(i) is Id else i for i in ids],
             "Provider_Name": [p.Name for p in providers],
             "Computer": [s.Computer for s in systems],
             "Level": [s.Level for s in systems],
@@ -397,22 +311,22 @@ def _unnumbered(names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name, _ in event_tree.unnumbered(dict.fromkeys(names)))
 
 
-def _system_of(told: event_tree.Told) -> _System:
+def _system_of(told: event_tree.Told) -> System:
     """Return System as the typed way gives it; its values may be any scalars."""
     get = told.system.get
-    return _System(
-        Provider=_ProviderElement(_Provider(get("Provider_Name"), get("Provider_Guid"))),
+    return System(
+        Provider=ProviderElement(Provider(get("Provider_Name"), get("Provider_Guid"))),
         EventID=get("EventID"),
         Version=get("Version"),
         Level=get("Level"),
         Task=get("Task"),
         Opcode=get("Opcode"),
         Keywords=get("Keywords"),
-        TimeCreated=None if told.time is None else _TimeElement(_Time(str(told.time))),
+        TimeCreated=None if told.time is None else TimeElement(Time(str(told.time))),
         EventRecordID=get("EventRecordID"),
-        Correlation=_ActivityElement(_Activity(get("ActivityID"))),
-        Execution=_ProcessElement(_Process(get("Execution_ProcessID"), get("Execution_ThreadID"))),
+        Correlation=ActivityElement(Activity(get("ActivityID"))),
+        Execution=ProcessElement(Process(get("Execution_ProcessID"), get("Execution_ThreadID"))),
         Channel=get("Channel"),
         Computer=get("Computer"),
-        Security=_UserElement(_User(get("UserID"))),
+        Security=UserElement(User(get("UserID"))),
     )
