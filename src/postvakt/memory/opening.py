@@ -1,0 +1,181 @@
+"""A memory image as it was handed in, opened by what its bytes say: which container, where its pages lie."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path, PurePath
+from typing import BinaryIO
+
+import msgspec
+
+from postvakt.memory import containers, crashdump, packed
+from postvakt.memory.physical import PAGE, Image, RefusedError
+from postvakt.model.evidence import Source
+from postvakt.model.gap import Gap
+
+ARTIFACT = "memory_image"
+CONVERT = "convert it to a raw image and hand that in"
+HOLE = 3 << 30
+RESUMED = 4 << 30
+"""VMware leaves addresses from 3 GiB to 4 GiB to devices: what follows in the file lies above."""
+
+NOT_READ: tuple[tuple[bytes, str], ...] = (
+    (b"PAGEDUMP", "a crash dump of a 32-bit Windows: no w3wp memory that is read here is in this file"),
+    (b"HIBR", f"a hibernation file: {CONVERT} (MemProcFS or Hibr2Bin write one)"),
+    (b"hibr", f"a hibernation file: {CONVERT} (MemProcFS or Hibr2Bin write one)"),
+    (b"WAKE", f"a hibernation file that was resumed from: {CONVERT} (MemProcFS writes one)"),
+    (b"wake", f"a hibernation file that was resumed from: {CONVERT} (MemProcFS writes one)"),
+    (b"RSTR", f"a hibernation file in use: {CONVERT} (MemProcFS writes one)"),
+    (b"PK\x03\x04", f"an AFF4 container or another zip archive: {CONVERT} (aff4 or WinPmem export one)"),
+    (b"AVML", "an AVML image with packed blocks: `avml-convert` makes a LiME image of it"),
+    (b"QEVM", "a saved QEMU machine: `virsh dump --memory-only` writes an ELF core, which is read"),
+    (
+        b"LibvirtQemudSave",
+        "a saved libvirt machine: `virsh dump --memory-only` writes an ELF core, which is read",
+    ),
+)
+"""Files that hold memory in a shape that is not read, by their first bytes, with what to do."""
+
+SAMPLES = 64
+MINIDUMP = b"MDMP"
+
+
+class Opened(msgspec.Struct, frozen=True):
+    """An opened image: its container, whether it holds a machine's or one program's memory, what went wrong.
+
+    `header` is a crash dump's; None for other containers.
+    """
+
+    memory: Image
+    container: str
+    file: BinaryIO
+    header: crashdump.Header | None
+    gaps: tuple[Gap, ...]
+
+
+@contextlib.contextmanager
+def opened(source: Source) -> Iterator[Opened]:
+    """Open an image for random access. Raises RefusedError with what to do instead, and OSError."""
+    with source.local_path() as path, contextlib.ExitStack() as files:
+        file: BinaryIO = files.enter_context(Path(path).open("rb"))
+        gaps: list[Gap] = []
+        head = file.read(PAGE)
+        if packed.is_packed(head):
+            file.seek(0)
+            plain, wrong = packed.unpacked(file, source.member.size)
+            file = files.enter_context(plain)
+            if wrong:
+                gaps.append(_gap("truncated", wrong))
+            file.seek(0)
+            head = file.read(PAGE)
+        yield _by_content(file, head, source, path, gaps)
+
+
+def _by_content(file: BinaryIO, head: bytes, source: Source, path: PurePath, gaps: list[Gap]) -> Opened:
+    size = file.seek(0, 2)
+    for start, detail in NOT_READ:
+        if head.startswith(start):
+            raise RefusedError("unsupported", detail)
+    if head[:4] in containers.SNAPSHOT_MAGIC:
+        raise RefusedError(
+            "unsupported", "a VMware snapshot: its memory is read from the .vmem file beside it"
+        )
+    told = None
+    if head.startswith(b"PAGEDU64"):
+        container, told = "crash dump", crashdump.header(file)
+        container = f"crash dump, type {told.kind}"
+        places = list(crashdump.runs(file, told))
+    elif head.startswith(containers.LIME):
+        container = "LiME"
+        places = list(_until_refused(containers.lime(file, size), gaps))
+    elif head.startswith(b"\x7fELF"):
+        container, places = "ELF core", list(containers.elf(file))
+    elif head.startswith(MINIDUMP):
+        container, places = "minidump", []
+    else:
+        container, places = "raw", _raw(file, head, source, path, size, gaps)
+    memory = Image(file, places)
+    gaps += _told(memory, container)
+    return Opened(memory, container, file, told, tuple(gaps))
+
+
+def _until_refused(places: Iterator[containers.Place], gaps: list[Gap]) -> Iterator[containers.Place]:
+    """Yield what is told before a damaged header; what follows it is a Gap, unless it is the first."""
+    count = 0
+    try:
+        for place in places:
+            count += 1
+            yield place
+    except RefusedError as why:
+        if not count:
+            raise
+        gaps.append(_gap(why.why, f"{why.detail}; what follows was not read"))
+
+
+def _raw(
+    file: BinaryIO, head: bytes, source: Source, path: PurePath, size: int, gaps: list[Gap]
+) -> list[containers.Place]:
+    if size < PAGE:
+        raise RefusedError("truncated", f"{size} bytes: less than a page of memory")
+    if is_encrypted(file, size):
+        raise RefusedError(
+            "encrypted", "its bytes look encrypted or packed all through; decrypt the virtual machine first"
+        )
+    if size % PAGE:
+        gaps.append(_gap("truncated", f"a raw image ends within a page ({size % PAGE} bytes over)"))
+    if not source.member.path.lower().endswith(".vmem"):
+        return [(0, size, 0)]
+    snapshot = _snapshot(source, path)
+    if snapshot is not None:
+        try:
+            with snapshot.open("rb") as stream:
+                return containers.vmware(stream, size)
+        except RefusedError as why:
+            gaps.append(_gap(why.why, f"the snapshot beside it was not used: {why.detail}"))
+    if size <= HOLE:
+        return [(0, size, 0)]
+    gaps.append(
+        _gap(
+            "limited",
+            "no .vmss or .vmsn tells where this memory lies: it is read with the usual hole from 3 GiB to 4 GiB;"
+            " if that is wrong, what lies above is read at wrong addresses",
+        )
+    )
+    return [(0, HOLE, 0), (RESUMED, size - HOLE, HOLE)]
+
+
+def _snapshot(source: Source, path: PurePath) -> Path | None:
+    """Return the snapshot that tells of a .vmem file: of the same name, or with its suffix added."""
+    for suffix in (".vmss", ".vmsn"):
+        for beside in (Path(path).with_suffix(suffix), Path(path).with_suffix(suffix.upper())):
+            if beside.is_file() and not beside.is_symlink():
+                return beside
+    for sibling in source.siblings(".vmss", ".vmsn"):
+        with sibling.local_path() as found:
+            return Path(found)
+    return None
+
+
+def is_encrypted(file: BinaryIO, size: int) -> bool:
+    """Tell whether no page of a sample has any pattern: memory always has pages of zeros, of text, of pointers."""
+    step = max(PAGE, size // SAMPLES // PAGE * PAGE)
+    looked = 0
+    for offset in range(0, size - PAGE + 1, step):
+        file.seek(offset)
+        page = file.read(PAGE)
+        looked += 1
+        if max(page.count(value) for value in (0, 0xFF, 0x20, 0x41, 0x90)) > 48:
+            return False
+    return looked >= SAMPLES // 2
+
+
+def _told(memory: Image, container: str) -> Iterator[Gap]:
+    if memory.cut:
+        yield _gap(
+            "truncated", f"{memory.cut} bytes of memory that the {container} tells of are not in the file"
+        )
+    if memory.overlapping:
+        yield _gap("conflict", f"{memory.overlapping} bytes of memory are told twice; the first was read")
+
+
+def _gap(why: str, detail: str) -> Gap:
+    return msgspec.convert({"artifact": ARTIFACT, "why": why, "detail": detail}, Gap)
