@@ -23,11 +23,17 @@ Ring = Literal["closed", "broken", "not found"]
 """Whether Windows' list of processes leads back to where it was entered."""
 
 
+Place = Literal["listed", "pointed-at", "bypassed", "unknown"]
+"""Where a process stands to Windows' list: a walk reaches it; its neighbours point at it, but the list breaks before;
+they point past it; they are not in memory."""
+
+
 class Found(msgspec.Struct, frozen=True):
-    """A process and how it was found."""
+    """A process, how it was found, where it stands to Windows' list."""
 
     process: Process
     method: Method
+    place: Place
 
 
 class Listed(msgspec.Struct, frozen=True):
@@ -81,12 +87,18 @@ class Candidates:
 
     def best(self) -> tuple[Build | None, dict[int, Process]]:
         """Return the row under which most places hold a process, with these; None where no row fits any."""
-        counts = [len(found) for found in self.by_row]
-        most = max(counts)
-        if not most:
-            return None, {}
-        index = counts.index(most)
-        return self._rows[index], self.by_row[index]
+        row = self.better(self._rows)
+        found = self.under(row)
+        return (row, found) if found else (None, {})
+
+    def better(self, rows: Iterable[Build]) -> Build:
+        """Return the row that fits best: the most processes, then the most that have exited, then the first.
+
+        A wrong place for the time of exit holds zero, which fits, or no time, which does not.
+        """
+        return max(
+            rows, key=lambda row: (len(self.under(row)), sum(p.exited > 0 for p in self.under(row).values()))
+        )
 
     def under(self, row: Build) -> dict[int, Process]:
         """Return the processes that one row makes of the places."""
@@ -125,12 +137,14 @@ def listed(memory: Physical, space: Space, row: Build, scanned: dict[int, Proces
     """Walk the list of processes both ways, from its head where known, else from System or any process."""
     starts = sorted(scanned.values(), key=lambda p: (p.process_id != SYSTEM, p.exited != 0, p.created))
     best = Listed({}, "not found", 0)
+    alive = sum(not p.exited for p in scanned.values())
     for following, preceding in [
         *([(head, head)] if head else []),
         *((p.following, p.preceding) for p in starts[:16]),
     ]:
         walked = _walked(memory, space, row, following, preceding)
-        if walked.ring == "closed":
+        # Whoever was taken out of the list may lead to itself alone: such a ring is not Windows' list.
+        if walked.ring == "closed" and 2 * len(walked.processes) >= alive:
             return walked
         if len(walked.processes) > len(best.processes):
             best = walked
@@ -143,10 +157,12 @@ def _walked(memory: Physical, space: Space, row: Build, following: int, precedin
     ring: Ring = "broken"
     damaged = 0
     for start, forward in ((following, True), (preceding, False)):
-        node, closed = start, False
+        node, before, closed = start, 0, False
         while len(seen) < MOST_PROCESSES:
             if node in seen:
-                closed = forward and node == start
+                # Whole is a ring whose entry points back at where the walk comes from; Windows' own holds a head
+                # that is no process.
+                closed = forward and node == start and space.word(start + 8) == before and damaged > 0
                 break
             link = space.read(node, 16)
             if link is None:
@@ -157,7 +173,7 @@ def _walked(memory: Physical, space: Space, row: Build, following: int, precedin
                 processes[told.base] = told
             else:
                 damaged += 1
-            node = int.from_bytes(link[:8] if forward else link[8:], "little")
+            before, node = node, int.from_bytes(link[:8] if forward else link[8:], "little")
         if closed:
             ring = "closed"
             break
@@ -174,17 +190,33 @@ def _at(memory: Physical, space: Space, row: Build, address: int) -> Process | N
     return None if told is None else msgspec.structs.replace(told, address=address)
 
 
-def joined(scanned: dict[int, Process], walked: Listed) -> list[Found]:
+def joined(space: Space | None, row: Build, scanned: dict[int, Process], walked: Listed) -> list[Found]:
     """Return the processes of scan and list by their id, each with how it was found."""
     found = []
     for base in {*scanned, *walked.processes}:
-        method: Method = (
-            "both"
-            if base in scanned and base in walked.processes
-            else "list"
-            if base in walked.processes
-            else "scan"
-        )
-        told = walked.processes.get(base) or scanned[base]
-        found.append(Found(told, method))
+        told = walked.processes.get(base)
+        if told is not None:
+            found.append(Found(told, "both" if base in scanned else "list", "listed"))
+        else:
+            told, place = _beside(space, row, scanned[base])
+            found.append(Found(told, "scan", place))
     return sorted(found, key=lambda f: (f.process.process_id, f.process.created, f.process.base))
+
+
+def _beside(space: Space | None, row: Build, told: Process) -> tuple[Process, Place]:
+    """Return a process that no walk reached, with its virtual address where it can be had, and its place.
+
+    Whoever was taken out of the list keeps pointers to its neighbours; they no longer point back.
+    """
+    node = told.base + row.links
+    answered = False
+    for neighbour, back in ((told.following, 8), (told.preceding, 0)):
+        pointer = space.word(neighbour + back) if space else None
+        if pointer is None or space is None:
+            continue
+        answered = True
+        if space.translate(pointer) == node and space.translate(neighbour) != node:
+            return msgspec.structs.replace(told, address=pointer - row.links), "pointed-at"
+    if told.address is not None and (space is None or space.translate(told.address) != told.base):
+        told = msgspec.structs.replace(told, address=None)
+    return told, "bypassed" if answered else "unknown"

@@ -1,4 +1,4 @@
-"""What the kernel tells of itself: build and clock (KUSER_SHARED_DATA), modules, build text, the name of its symbols."""
+"""What the kernel tells of itself: build and clock (KUSER_SHARED_DATA), modules, build text, its symbols' name."""
 
 import re
 import struct

@@ -48,7 +48,7 @@ class Machine:
         self.kernel = finding.kernel_space(self.tables, told, processes) if processes else None
         self.windows, self.scanned = self._decide(candidates, row, processes)
         self.walked = self._walk()
-        self.found = finding.joined(self.scanned, self.walked)
+        self.found = finding.joined(self.kernel, self.windows.row, self.scanned, self.walked)
         self.drivers = self._drivers()
         self._spaces: dict[int, Space] = {}
 
@@ -88,9 +88,8 @@ class Machine:
         return windows, processes
 
     def _variant(self, candidates: finding.Candidates, named: Build) -> tuple[Build, dict[int, Process]]:
-        """Return the variant of a build under which most places hold a process, the usual one where they tie."""
-        fit = [row for row in builds.BUILDS if row.build == named.build]
-        best = max(fit, key=lambda row: (len(candidates.under(row)), row is named))
+        """Return the variant of a build that fits best."""
+        best = candidates.better(row for row in builds.BUILDS if row.build == named.build)
         return best, candidates.under(best)
 
     def _walk(self) -> finding.Listed:

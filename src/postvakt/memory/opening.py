@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import msgspec
+import numpy as np
 
 from postvakt.memory import containers, crashdump, packed
 from postvakt.memory.physical import PAGE, Image, RefusedError
@@ -36,6 +37,8 @@ NOT_READ: tuple[tuple[bytes, str], ...] = (
 """Files that hold memory in a shape that is not read, by their first bytes, with what to do."""
 
 SAMPLES = 64
+MOST_OF_ONE = 48
+"""Bytes of one value in a page of 4096 that chance does not exceed: 16 are expected."""
 MINIDUMP = b"MDMP"
 
 
@@ -163,7 +166,7 @@ def is_encrypted(file: BinaryIO, size: int) -> bool:
         file.seek(offset)
         page = file.read(PAGE)
         looked += 1
-        if max(page.count(value) for value in (0, 0xFF, 0x20, 0x41, 0x90)) > 48:
+        if int(np.bincount(np.frombuffer(page, np.uint8)).max()) > MOST_OF_ONE:
             return False
     return looked >= SAMPLES // 2
 

@@ -106,8 +106,10 @@ def _flags(one: Seen, ring: Ring, has_parent: bool) -> Iterator[str]:
     told = one.process
     if told.exited:
         yield "exited"
+    elif one.found.place == "bypassed" or (one.found.place == "unknown" and ring == "closed"):
+        yield "hidden"
     elif one.found.method == "scan":
-        yield "hidden" if ring == "closed" else "unlisted"
+        yield "unlisted"
     if one.found.method == "list":
         yield "no-tag"
     if not has_parent and told.parent_id:

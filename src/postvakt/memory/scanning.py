@@ -6,7 +6,7 @@ import numpy as np
 
 from postvakt.memory.physical import Physical
 
-WINDOW = 4 << 20
+WINDOW = 1 << 20
 """Bytes looked at together: they stay in the processor's cache."""
 ALIGNED = 16
 HEADER = 16
@@ -18,23 +18,22 @@ TAGS = (PROCESS, MODULE, TCP, UDP, LISTENER)
 
 def tagged(memory: Physical, tags: tuple[bytes, ...] = TAGS) -> Iterator[tuple[bytes, int]]:
     """Yield (tag, address of the pool's header) of everything that carries one of the tags."""
-    words = [int.from_bytes(tag, "little") for tag in tags]
+    words = [np.uint32(int.from_bytes(tag, "little")) for tag in tags]
+    column = np.empty(WINDOW // ALIGNED, np.uint32)
+    found, one = np.empty(WINDOW // ALIGNED, np.bool), np.empty(WINDOW // ALIGNED, np.bool)
     for address, window in memory.windows(WINDOW, 0):
         skip = -address % ALIGNED
-        whole = (len(window) - skip) // 4
-        if whole <= 0:
+        count = (len(window) - skip + ALIGNED - 8) // ALIGNED
+        if count <= 0:
             continue
         # A header is 16 bytes on a 16-byte boundary; the tag is its second word.
-        column = np.ascontiguousarray(np.frombuffer(window, "<u4", whole, skip)[1::4])
-        for place in np.flatnonzero(_any_of(column, words)).tolist():
-            tag = int(column[place]).to_bytes(4, "little")
-            yield tag, address + skip + place * ALIGNED
-
-
-def _any_of(
-    column: "np.ndarray[tuple[int], np.dtype[np.uint32]]", words: list[int]
-) -> "np.ndarray[tuple[int], np.dtype[np.bool]]":
-    found = column == words[0]
-    for word in words[1:]:
-        found |= column == word
-    return found
+        seconds = np.frombuffer(window, "<u4", (len(window) - skip) // 4, skip)[1::4]
+        part, any_of, is_one = column[:count], found[:count], one[:count]
+        np.copyto(part, seconds)
+        np.equal(part, words[0], out=any_of)
+        for word in words[1:]:
+            np.equal(part, word, out=is_one)
+            np.logical_or(any_of, is_one, out=any_of)
+        if any_of.any():
+            for place in np.flatnonzero(any_of).tolist():
+                yield int(part[place]).to_bytes(4, "little"), address + skip + place * ALIGNED

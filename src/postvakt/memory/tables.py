@@ -92,8 +92,8 @@ MEM_PROCESS = TableSpec(
         *HOW,
     ),
 )
-"""`flags`: hidden (not in a closed list, not exited), unlisted (the list is broken), exited, no-tag (in the list, its
-pool tag not found), no-parent (none with that id is in memory), name-differs (the path's file name is not the
+"""`flags`: hidden (its neighbours in Windows' list point past it, and it has not exited), unlisted (no walk of the list
+reaches it, which is broken), exited, no-tag (in the list, its pool tag not found), no-parent (none with that id is in memory), name-differs (the path's file name is not the
 kernel's name), path-differs (its own memory tells another path than the kernel noted), no-memory (its own memory is
 not in the image), 32-bit."""
 
