@@ -1,7 +1,10 @@
-"""Memory of a machine or of one program, read without symbols: processes, modules, regions, endpoints as tables."""
+"""Memory of a machine or of one program, read without symbols: processes, modules, regions, endpoints as tables.
+
+`opened` gives an image's bytes to scanners; `READERS` are what reads it into tables.
+"""
 
 from postvakt.memory.opening import Opened, opened
 from postvakt.memory.physical import Image, Physical, RefusedError, Run
-from postvakt.memory.reader import READER
+from postvakt.memory.reader import READER, READERS
 
-__all__ = ["READER", "Image", "Opened", "Physical", "RefusedError", "Run", "opened"]
+__all__ = ["READER", "READERS", "Image", "Opened", "Physical", "RefusedError", "Run", "opened"]

@@ -36,6 +36,8 @@ NOT_READ: tuple[tuple[bytes, str], ...] = (
 )
 """Files that hold memory in a shape that is not read, by their first bytes, with what to do."""
 
+LEAST = 16 * PAGE
+"""Bytes of the smallest raw image that is looked into."""
 SAMPLES = 64
 MOST_OF_ONE = 48
 """Bytes of one value in a page of 4096 that chance does not exceed: 16 are expected."""
@@ -117,8 +119,8 @@ def _until_refused(places: Iterator[containers.Place], gaps: list[Gap]) -> Itera
 def _raw(
     file: BinaryIO, head: bytes, source: Source, path: PurePath, size: int, gaps: list[Gap]
 ) -> list[containers.Place]:
-    if size < PAGE:
-        raise RefusedError("truncated", f"{size} bytes: less than a page of memory")
+    if size < LEAST:
+        raise RefusedError("unparsed", f"{size} bytes: no memory image, or hardly anything is left of one")
     if is_encrypted(file, size):
         raise RefusedError(
             "encrypted", "its bytes look encrypted or packed all through; decrypt the virtual machine first"

@@ -13,9 +13,9 @@ from postvakt.memory.physical import RefusedError
 ZSTD = b"\x28\xb5\x2f\xfd"
 GZIP = b"\x1f\x8b"
 BLOCK = 1 << 20
-MOST = 1 << 40
-MOST_RATIO = 1100
-"""Bytes of memory for each packed byte at most: memory that was never used packs well, DEFLATE reaches 1032."""
+MOST = 1 << 39
+MOST_RATIO = 32_768
+"""Bytes of memory for each packed byte at most: what was never used packs to nearly nothing, and costs no disk here."""
 KEPT_FREE = 1 << 30
 """Bytes of the disk that are left to others."""
 
@@ -32,16 +32,16 @@ def unpacked(stream: BinaryIO, size: int) -> tuple[BinaryIO, str]:
     """
     # Held open for as long as the image is read: it has no name that could be left behind.
     out = tempfile.TemporaryFile()  # noqa: SIM115
-    most = min(MOST, MOST_RATIO * size, shutil.disk_usage(tempfile.gettempdir()).free - KEPT_FREE)
+    most = min(MOST, MOST_RATIO * size)
+    room = shutil.disk_usage(tempfile.gettempdir()).free - KEPT_FREE
     written, wrong = 0, ""
     try:
         for block in _blocks(stream):
-            if written + len(block) > most:
-                raise RefusedError(
-                    "limited", f"unfolds to more than {most} bytes; unpack it and hand in the image"
-                )
-            _write(out, block)
             written += len(block)
+            room -= _write(out, block)
+            if written > most or room < 0:
+                limit = f"more than {most} bytes" if written > most else "more than the disk has room for"
+                raise RefusedError("limited", f"unfolds to {limit}; unpack it and hand in the image")
     except (zlib.error, zstd.ZstdError, EOFError) as why:
         wrong = f"the packed bytes are damaged or end too soon after {written} bytes of memory ({why})"
     except RefusedError:
@@ -54,11 +54,12 @@ def unpacked(stream: BinaryIO, size: int) -> tuple[BinaryIO, str]:
     return out, wrong
 
 
-def _write(out: BinaryIO, block: bytes) -> None:
+def _write(out: BinaryIO, block: bytes) -> int:
+    """Write a block, or leave a hole for one of zeros; return the bytes that it takes on disk."""
     if block.count(0) == len(block):
         out.seek(len(block), 1)
-    else:
-        out.write(block)
+        return 0
+    return out.write(block)
 
 
 def _blocks(stream: BinaryIO) -> Iterator[bytes]:

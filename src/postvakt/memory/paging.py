@@ -112,7 +112,7 @@ class Space:
 
         At most `most` pages and as many tables are looked at: tables that lead to each other end there.
         """
-        sign = start >> 47 << 47 if start > HIGHEST_USER else 0
+        sign = start >> 48 << 48 if start > HIGHEST_USER else 0
         budget = [most]
         found = self._below(self.directory, 0, 0, (start - sign, end - sign), (False, True), budget)
         for page in itertools.islice(found, most):

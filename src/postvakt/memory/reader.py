@@ -36,14 +36,24 @@ HOST_WEIGHT = 50
 
 MEMORY_IMAGE = Artifact(
     name=ARTIFACT,
-    title="Memory images: raw, crash dumps, LiME, ELF cores, program dumps",
+    title="Memory images: crash dumps, LiME, ELF cores, dumps of one program",
     tables=tuple(spec.name for spec in TABLES),
     where="as acquired, or MEMORY.DMP and w3wp*.dmp on the server",
-    paths=(r"\.(?:raw|mem|vmem|dmp|lime|dump|core|elf)(?:\.zst)?$",),
     starts=(b"PAGEDU64", b"EMiL", MINIDUMP + b"\x93\xa7"),
-    heads=(rb"\A\x7fELF\x02\x01.{9}\x00?\x04\x00\x3e\x00",),
+    heads=(rb"\A\x7fELF\x02\x01[\x00-\xff]{10}\x04\x00\x3e\x00",),
     rank=5,
 )
+MEMORY_RAW = Artifact(
+    name="memory_raw",
+    title="Memory images without a header: raw, also packed",
+    tables=MEMORY_IMAGE.tables,
+    where="as acquired: *.raw, *.mem, *.vmem, *.dmp",
+    paths=(
+        r"\.(?:raw|mem|vmem|dmp|lime|core)(?:\.zst)?$",
+        r"(?:^|/)[^/]*(?:memdump|physmem|winpmem|memory)[^/]*\.(?:bin|img|dd)(?:\.zst)?$",
+    ),
+)
+"""Apart from the other, because what has no header is told by its name alone."""
 
 
 def parse(source: Source) -> Iterator[Read]:
@@ -60,6 +70,8 @@ def parse(source: Source) -> Iterator[Read]:
 
 
 READER = Reader(artifact=MEMORY_IMAGE, tables=TABLES, parse=parse)
+RAW_READER = Reader(artifact=MEMORY_RAW, tables=TABLES, parse=parse)
+READERS = (READER, RAW_READER)
 
 
 def _program(image: Opened, source: Source) -> Iterator[Read]:

@@ -93,9 +93,9 @@ MEM_PROCESS = TableSpec(
     ),
 )
 """`flags`: hidden (its neighbours in Windows' list point past it, and it has not exited), unlisted (no walk of the list
-reaches it, which is broken), exited, no-tag (in the list, its pool tag not found), no-parent (none with that id is in memory), name-differs (the path's file name is not the
-kernel's name), path-differs (its own memory tells another path than the kernel noted), no-memory (its own memory is
-not in the image), 32-bit."""
+reaches it, which is broken), exited, no-tag (in the list, its pool tag not found), no-parent (none with that id is in
+memory), name-differs (the path's file name is not the kernel's name), path-differs (its own memory tells another path
+than the kernel noted), no-memory (its own memory is not in the image), 32-bit."""
 
 MEM_MODULE = TableSpec(
     name="mem_module",
