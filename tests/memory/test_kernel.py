@@ -8,7 +8,18 @@ from pathlib import Path
 import pytest
 
 from tests.memory.reading import Told
-from tests.memory.windows import FILETIME_2021, L9600, L14393, L17763, L20348, L26100, PAGE, Layout, Windows, exchange
+from tests.memory.windows import (
+    FILETIME_2021,
+    L9600,
+    L14393,
+    L17763,
+    L20348,
+    L26100,
+    PAGE,
+    Layout,
+    Windows,
+    exchange,
+)
 
 KERNEL = 0xFFFF_F803_1220_0000
 OWNER = {9600: 608, 14393: 600, 17763: 712, 20348: 752}
@@ -39,7 +50,12 @@ def local(machine: Windows, address: str) -> int:
 
 
 def connection(
-    machine: Windows, here: tuple[str, int], there: tuple[str, int], *, kind: int = 2, owner_at: int | None = None
+    machine: Windows,
+    here: tuple[str, int],
+    there: tuple[str, int],
+    *,
+    kind: int = 2,
+    owner_at: int | None = None,
 ) -> None:
     """Plant a TCP connection of w3wp."""
     build = machine.layout.build
@@ -47,7 +63,9 @@ def connection(
     far = pointed(machine, ipaddress.ip_address(there[0]).packed)
     addresses = pointed(machine, struct.pack("<QQQ", local(machine, here[0]), 0, far))
     machine.write(machine.kernel, endpoint + 16, struct.pack("<QQ", family(machine, kind), addresses))
-    machine.write(machine.kernel, endpoint + 108, struct.pack("<I", 4) + struct.pack(">HH", here[1], there[1]))
+    machine.write(
+        machine.kernel, endpoint + 108, struct.pack("<I", 4) + struct.pack(">HH", here[1], there[1])
+    )
     place = OWNER[build] if owner_at is None else owner_at
     machine.word(endpoint + place, machine.processes[2].body)
     machine.word(endpoint + place + CREATED[build] - OWNER[build], FILETIME_2021)
@@ -92,8 +110,16 @@ def test_a_listener_and_a_datagram_socket(told: Callable[[Windows], Told]) -> No
     machine.word(datagram + 128, data)
     machine.write(machine.kernel, datagram + 120, struct.pack(">H", 53))
     rows = {row["Protocol"]: row for row in told(machine).rows["mem_netconn"]}
-    assert (rows["tcp"]["SourceIp"], rows["tcp"]["SourcePort"], rows["tcp"]["state"]) == ("0.0.0.0", 444, "LISTENING")
-    assert (rows["udp"]["SourceIp"], rows["udp"]["SourcePort"], rows["udp"]["ProcessId"]) == ("192.0.2.5", 53, 796)
+    assert (rows["tcp"]["SourceIp"], rows["tcp"]["SourcePort"], rows["tcp"]["state"]) == (
+        "0.0.0.0",
+        444,
+        "LISTENING",
+    )
+    assert (rows["udp"]["SourceIp"], rows["udp"]["SourcePort"], rows["udp"]["ProcessId"]) == (
+        "192.0.2.5",
+        53,
+        796,
+    )
     assert (rows["udp"]["DestinationIp"], rows["udp"]["DestinationPort"]) == (None, None)
 
 

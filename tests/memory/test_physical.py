@@ -53,9 +53,10 @@ def test_what_is_told_twice_is_read_once(image) -> None:
 
 def test_absurd_runs(image) -> None:
     memory = image(
-        (1 << 64 - 1, 1 << 64 - 1, 0), ((1 << 64) - 0x1000, 0x2000, 0), (0, 0, 0), (5, 0x1000, 1 << 63)
+        ((1 << 64) - 0x1000, 0x2000, 0), (0, 0, 0), (5, 0x1000, 1 << 63), ((1 << 52) - 16, 0x1000, 0)
     )
     assert memory.read((1 << 64) - 1, 1) is None
+    assert (memory.present, memory.size) == (16, 1 << 52)
 
 
 def test_windows_overlap_within_a_stretch(image) -> None:

@@ -20,7 +20,9 @@ BREAKPAD = Path("memory/minidumps/breakpad/src/processor/testdata")
         ("write_av_non_canonical.dmp", 22856, "crash.exe", 15, 19042),
     ],
 )
-def test_small_dumps(name: str, pid: int, image: str, modules: int, build: int, shared_evidence: Path) -> None:
+def test_small_dumps(
+    name: str, pid: int, image: str, modules: int, build: int, shared_evidence: Path
+) -> None:
     read = Told(shared_evidence / BREAKPAD / name)
     assert read.process(pid)["name"] == image
     assert len(read.rows["mem_module"]) == modules

@@ -59,6 +59,9 @@ def elf(file: BinaryIO) -> Iterator[Place]:
     entry, count = struct.unpack_from("<HH", raw, 54)
     if kind != ELF_CORE or machine != AMD64 or entry < 56:
         raise RefusedError("unsupported", f"an ELF file of type {kind} for machine {machine}: no x64 memory")
+    size = file.seek(0, 2)
+    if max(table, sections if count == MANY_SEGMENTS else 0) >= size:
+        raise RefusedError("truncated", "the table of the core's segments is not in the file")
     if count == MANY_SEGMENTS:
         file.seek(sections + 44)
         count = int.from_bytes(file.read(4), "little")
@@ -107,6 +110,7 @@ def vmware(snapshot: BinaryIO, size: int) -> list[Place]:
 
 def _tags(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     """Yield (name, first index, value) of the tags of a snapshot's memory group."""
+    size = file.seek(0, 2)
     file.seek(0)
     head = file.read(12)
     if head[:4] not in SNAPSHOT_MAGIC or len(head) < 12:
@@ -116,11 +120,13 @@ def _tags(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         file.seek(12 + SNAPSHOT_GROUP * group)
         raw = file.read(SNAPSHOT_GROUP)
         if len(raw) == SNAPSHOT_GROUP and raw[:64].rstrip(b"\x00") == b"memory":
-            file.seek(int.from_bytes(raw[64:72], "little"))
-            yield from _group(file)
+            place = int.from_bytes(raw[64:72], "little")
+            if place < size:
+                file.seek(place)
+                yield from _group(file, size)
 
 
-def _group(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+def _group(file: BinaryIO, size: int) -> Iterator[tuple[bytes, int, int]]:
     for _ in range(MOST_TAGS):
         head = file.read(2)
         if len(head) < 2 or head == b"\x00\x00":
@@ -131,6 +137,9 @@ def _group(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
         if length >= 62:
             sizes = file.read(16)
             padding = int.from_bytes(file.read(2), "little")
-            file.seek(int.from_bytes(sizes[:8], "little") + padding, 1)
+            after = file.tell() + int.from_bytes(sizes[:8], "little") + padding
+            if after >= size:
+                return
+            file.seek(after)
             continue
         yield name, int.from_bytes(indices[:4], "little"), int.from_bytes(file.read(length), "little")

@@ -116,7 +116,7 @@ def read(file: BinaryIO) -> Dump:
     machine, build = _system(file, streams)
     process_id, created = _misc(file, streams)
     return Dump(
-        memory=Image(file, _memory(file, streams)),
+        memory=Image(file, _memory(file, streams), 1 << 64),
         whole=bool(flags & WHOLE) or MEMORY64 in streams,
         taken=taken,
         created=created,

@@ -12,6 +12,8 @@ import msgspec
 from postvakt.model.gap import Why
 
 PAGE = 0x1000
+HIGHEST_PHYSICAL = 1 << 52
+"""What a processor of this kind can address at most."""
 PIECE = 1 << 20
 """Bytes read at a time where a window cannot be read as one."""
 
@@ -57,10 +59,13 @@ class Image:
     """Runs over an open file; see `Physical`.
 
     Runs that reach past the file's end are cut, those that overlap an earlier address are left out; both are counted
-    (`cut`, `overlapping`: bytes). `unreadable` counts bytes that the disk would not give.
+    (`cut`, `overlapping`: bytes), as are those that no processor could reach: `end` is the last that may be.
+    `unreadable` counts bytes that the disk would not give.
     """
 
-    def __init__(self, file: BinaryIO, runs: Iterable[tuple[int, int, int]]) -> None:
+    def __init__(
+        self, file: BinaryIO, runs: Iterable[tuple[int, int, int]], end: int = HIGHEST_PHYSICAL
+    ) -> None:
         self._file = file
         self._descriptor = file.fileno()
         length = os.fstat(self._descriptor).st_size
@@ -68,20 +73,20 @@ class Image:
         self._sizes = array("Q")
         self._offsets = array("Q")
         self.cut = self.overlapping = self.unreadable = self.present = 0
-        end = 0
+        reached = 0
         for start, size, offset in sorted(runs):
-            there = max(0, min(size, length - offset))
+            there = max(0, min(size, length - offset, end - start))
             self.cut += size - there
-            if start < end:
+            if start < reached:
                 self.overlapping += there
                 continue
-            if there and start + there <= 1 << 64:
+            if there:
                 self._starts.append(start)
                 self._sizes.append(there)
                 self._offsets.append(offset)
                 self.present += there
-                end = start + there
-        self._end = end
+                reached = start + there
+        self._end = reached
 
     @property
     def runs(self) -> Iterator[Run]:
