@@ -15,7 +15,7 @@ from postvakt.memory.scanning import HEADER
 OBJECT_HEADER = 0x30
 BODIES = range(HEADER + OBJECT_HEADER, HEADER + OBJECT_HEADER + 0xA0, 16)
 """Where a process may begin after its pool's header: up to 0x90 bytes of optional headers stand before it."""
-MOST_PROCESSES = 65_536
+MOST_PROCESSES = 16_384
 MOST_SPACES = 256
 SHARED_DATA = 0xFFFF_F780_0000_0000
 

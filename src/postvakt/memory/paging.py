@@ -20,7 +20,7 @@ NO_EXECUTE = 1 << 63
 LEVELS = (39, 30, 21, 12)
 LARGE_LEVELS = (30, 21)
 CACHED_TABLES = 8192
-CACHED_PAGES = 65536
+CACHED_PAGES = 8192
 LOWEST_KERNEL = 0xFFFF_8000_0000_0000
 HIGHEST_USER = 0x0000_7FFF_FFFF_FFFF
 HIGHEST = (1 << 64) - 1
@@ -82,6 +82,10 @@ class Space:
                 self._pages.clear()
             page = self._pages[number] = self._walk(address)
         return None if page is None else page | (address & 0xFFF)
+
+    def forget(self) -> None:
+        """Let go of what was translated: a machine has hundreds of spaces. The counts stay."""
+        self._pages.clear()
 
     def read(self, address: int, size: int) -> bytes | None:
         """Return the bytes, None where any of them is hidden."""

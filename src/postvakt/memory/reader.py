@@ -1,5 +1,6 @@
 """Memory images: what they hold as rows, and what could not be seen of them."""
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -23,13 +24,16 @@ from postvakt.memory.tables import (
     OWN,
     TABLES,
 )
-from postvakt.memory.userland import modules
+from postvakt.memory.userland import Module, modules
 from postvakt.model.artifact import Artifact
 from postvakt.model.clock import iso
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Clue, Gap
 from postvakt.tables.rows import Read, Reader, batches
 
+MOST_REGIONS = 1 << 22
+MOST_MODULES = 1 << 20
+"""In one image; a busy server has some hundred thousand regions and some ten thousand modules."""
 HOST = re.compile(r"[A-Za-z0-9_\-]{1,15}")
 HOST_WEIGHT = 50
 """Below a hive's own name, above a path: programs may change their environment."""
@@ -96,8 +100,8 @@ def _machine(image: Opened) -> Iterator[Read]:
         return
     reading = Reading(machine, image)
     yield from batches(MEM_PROCESS, rows.processes(reading.seen, machine.walked.ring, image.memory.offset))
-    yield from batches(MEM_MODULE, reading.modules())
     yield from batches(MEM_REGION, reading.regions())
+    yield from batches(MEM_MODULE, reading.modules())
     yield from batches(MEM_NETCONN, reading.endpoints())
     yield from batches(MEM_IMAGE, [reading.summary()])
     yield from _host_clue(one.host for one in reading.seen)
@@ -106,51 +110,57 @@ def _machine(image: Opened) -> Iterator[Read]:
 
 
 class Reading:
-    """One pass over a machine's processes: their modules and regions are read together and told apart."""
+    """One pass over a machine's processes: their regions and modules are read together."""
 
     def __init__(self, machine: Machine, image: Opened) -> None:
         self.machine = machine
         self.image = image
         self.seen = list(machine.seen())
         self._offset = image.memory.offset
+        self._modules: list[Row] = []
 
     @property
     def _row(self) -> Build:
         return self.machine.windows.row
 
-    def _of_loader(self, one: Seen, troubles: Counter[str]) -> list[Any]:
-        if one.parameters is None or not one.parameters.loader:
-            return []
-        return list(modules(self.machine.space(one.process), one.parameters.loader, troubles))
+    def regions(self) -> Iterator[Row]:
+        """Yield the programs' regions. Their modules, which are checked against these, are kept for `modules`."""
+        machine, left = self.machine, MOST_REGIONS
+        for one in self.seen:
+            loaded = self._loaded(one)
+            known = frozenset(module.base for module in loaded)
+            images: set[int] = set()
+            for told in itertools.islice(self._regions_of(one), left):
+                assert machine.kernel is not None
+                left -= 1
+                if told.image:
+                    images.add(told.start)
+                yield rows.region(one, told, known, machine.kernel.translate, self._offset)
+            space = machine.space(one.process)
+            based = images if images and self._row.region_kind else None
+            self._modules += rows.modules(one, loaded, based, space.translate, self._offset)
+            space.forget()
+        if left <= 0:
+            machine.troubles[f"more than {MOST_REGIONS} regions in all"] += 1
 
-    def _regions_of(self, one: Seen, troubles: Counter[str]) -> Iterator[Region]:
+    def _loaded(self, one: Seen) -> list[Module]:
+        if one.parameters is None or not one.parameters.loader or len(self._modules) > MOST_MODULES:
+            return []
+        return list(modules(self.machine.space(one.process), one.parameters.loader, self.machine.troubles))
+
+    def _regions_of(self, one: Seen) -> Iterator[Region]:
         kernel = self.machine.kernel
         if kernel is None or not one.process.regions or one.process.exited:
             return
-        space = self.machine.space(one.process)
-        yield from regions(kernel, space, one.process.regions, self._row, troubles)
+        space, root = self.machine.space(one.process), one.process.regions
+        yield from regions(kernel, space, root, self._row, self.machine.troubles)
 
     def modules(self) -> Iterator[Row]:
         """Yield the programs' modules, then the kernel's."""
-        troubles = self.machine.troubles
-        for one in self.seen:
-            told = self._of_loader(one, troubles)
-            if told:
-                images = {r.start: r for r in self._image_regions(one)} if self._row.region_kind else None
-                place = self.machine.space(one.process).translate
-                yield from rows.modules(one, told, images, place, self._offset)
+        if len(self._modules) > MOST_MODULES:
+            self.machine.troubles[f"more than {MOST_MODULES} modules in all"] += 1
+        yield from self._modules
         yield from rows.drivers(self.machine.drivers, self._offset)
-
-    def _image_regions(self, one: Seen) -> Iterator[Region]:
-        return (r for r in self._regions_of(one, Counter()) if r.image)
-
-    def regions(self) -> Iterator[Row]:
-        """Yield the programs' regions."""
-        for one in self.seen:
-            known = frozenset(module.base for module in self._of_loader(one, Counter()))
-            for told in self._regions_of(one, self.machine.troubles):
-                assert self.machine.kernel is not None
-                yield rows.region(one, told, known, self.machine.kernel.translate, self._offset)
 
     def endpoints(self) -> Iterator[Row]:
         """Yield the network endpoints, where the build's layout is known."""

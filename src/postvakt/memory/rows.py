@@ -2,7 +2,7 @@
 
 import ntpath
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -133,10 +133,8 @@ def _how(one: Seen) -> Row:
     return {"method": one.found.method, "tier": OWN, "confidence": confidence, "physical": one.process.base}
 
 
-def modules(
-    one: Seen, told: list[Module], based: Mapping[int, Region] | None, place: Any, offset: Any
-) -> Iterator[Row]:
-    """Yield a row for each of a process's modules. `based` are its image regions by address, None where unknown;
+def modules(one: Seen, told: list[Module], based: Set[int] | None, place: Any, offset: Any) -> Iterator[Row]:
+    """Yield a row for each of a process's modules. `based` are the bases of its image regions, None where unknown;
     `place` gives the physical address of a virtual one."""
     for module in told:
         physical = place(module.entry)
