@@ -70,7 +70,7 @@ class Candidates:
         for body in BODIES:
             if body + DIRECTORY + 8 > len(raw):
                 return
-            if raw[body] & 0x7F != KIND or raw[body + DIRECTORY + 6 : body + DIRECTORY + 8] != b"\x00\x00":
+            if raw[body] & 0x7F != KIND or raw[body + DIRECTORY + 7] & 0x7F:
                 continue
             self._judge(raw[body:], header + body)
 

@@ -1,14 +1,18 @@
 """Memory images that were packed (.zst, .gz): unpacked into bounded scratch space, its zeros left as holes."""
 
 import shutil
+import sys
 import tempfile
 import zlib
 from collections.abc import Generator, Iterator
 from typing import BinaryIO
 
-from backports import zstd
-
 from postvakt.memory.physical import RefusedError
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 ZSTD = b"\x28\xb5\x2f\xfd"
 GZIP = b"\x1f\x8b"

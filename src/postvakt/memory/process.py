@@ -12,6 +12,8 @@ from postvakt.memory.physical import PAGE
 KIND = 3
 """_DISPATCHER_HEADER.Type of a process."""
 DIRECTORY = 0x28
+NO_FLUSH, END_OF_MEMORY = 1 << 63, (1 << 52) - 1
+"""The topmost bit of a page directory's register, and the highest address that it may hold."""
 PROFILES = 0x18
 """An empty list's head that tells where in virtual memory the structure stands."""
 MOST_ID = 1 << 26
@@ -58,7 +60,7 @@ def process(raw: bytes, base: int, row: Build, end: int) -> Process | None:
     name = name_of(raw[row.name : row.name + 15])
     if (
         not 0 < directory & FRAME < end
-        or directory >> 52
+        or directory & ~NO_FLUSH > END_OF_MEMORY
         or number & 3
         or not 0 < number < MOST_ID
         or parent & 3
@@ -92,9 +94,12 @@ def process(raw: bytes, base: int, row: Build, end: int) -> Process | None:
 
 
 def name_of(raw: bytes) -> str:
-    """Return the letters before the first zero, empty where one is not printable."""
+    """Return the letters before the first zero, empty where one is a control character.
+
+    They are of the machine's code page, which is not known here: each byte beyond ASCII stays one letter.
+    """
     name = raw.partition(b"\x00")[0]
-    return name.decode("ascii") if name and all(0x20 <= letter < 0x7F for letter in name) else ""
+    return name.decode("latin-1") if all(letter >= 0x20 and letter != 0x7F for letter in name) else ""
 
 
 def own_address(raw: bytes, base: int) -> int | None:

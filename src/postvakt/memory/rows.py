@@ -280,6 +280,8 @@ def _file(path: str) -> str:
 
 def _agree(path: str, name: str) -> bool:
     """Tell whether a path may be that of a process of such a name: the kernel keeps the first letters."""
+    if not name.isascii():
+        return True
     return _file(path)[:KERNEL_NAME] == name.lower()[:KERNEL_NAME]
 
 
