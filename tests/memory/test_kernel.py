@@ -56,10 +56,11 @@ def connection(
     *,
     kind: int = 2,
     owner_at: int | None = None,
+    tag: bytes = b"TcpE",
 ) -> None:
     """Plant a TCP connection of w3wp."""
     build = machine.layout.build
-    endpoint = machine.allocate(b"TcpE", 0x340)
+    endpoint = machine.allocate(tag, 0x340)
     far = pointed(machine, ipaddress.ip_address(there[0]).packed)
     addresses = pointed(machine, struct.pack("<QQQ", local(machine, here[0]), 0, far))
     machine.write(machine.kernel, endpoint + 16, struct.pack("<QQ", family(machine, kind), addresses))
@@ -97,8 +98,15 @@ def test_an_owner_that_stands_elsewhere_is_searched(told: Callable[[Windows], To
     assert (row["ProcessId"], row["confidence"]) == (4920, "medium")
 
 
-def test_a_listener_and_a_datagram_socket(told: Callable[[Windows], Told]) -> None:
-    machine = exchange()
+def test_the_second_tag_of_connections(told: Callable[[Windows], Told]) -> None:
+    machine = exchange(L20348)
+    connection(machine, ("192.0.2.5", 443), ("203.0.113.7", 50111), tag=b"TTcb")
+    assert [row["ProcessId"] for row in told(machine).rows["mem_netconn"]] == [4920]
+
+
+@pytest.mark.parametrize("layout", [L14393, L17763], ids=lambda layout: str(layout.build))
+def test_a_listener_and_a_datagram_socket(layout: Layout, told: Callable[[Windows], Told]) -> None:
+    machine = exchange(layout)
     listener = machine.allocate(b"TcpL", 0x100)
     machine.word(listener + 40, family(machine, 2))
     machine.word(listener + 48, machine.processes[2].body)
@@ -132,7 +140,6 @@ def test_tags_that_are_no_endpoint(told: Callable[[Windows], Told]) -> None:
 
 def test_builds_whose_endpoints_are_not_known_say_so(told: Callable[[Windows], Told]) -> None:
     assert told(exchange(L26100)).gap("network endpoints").why == "unsupported"
-    assert told(exchange(L14393)).gap("only TCP connections").why == "unsupported"
 
 
 def drivers(machine: Windows, *left_out: str) -> None:

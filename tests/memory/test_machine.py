@@ -115,8 +115,11 @@ def test_an_image_that_no_loader_lists(told) -> None:
     w3wp = machine.processes[2]
     machine.region(w3wp, 0x7FF9_0000_0000, 0x7FF9_0000_0FFF, 7, private=False, kind=2)
     machine.tree(w3wp)
-    flags = {row["start"]: row["flags"] for row in told(machine).rows["mem_region"]}
+    read = told(machine)
+    flags = {row["start"]: row["flags"] for row in read.rows["mem_region"]}
     assert flags[0x7FF9_0000_0000] == ["no-module"]
+    (module,) = [row for row in read.rows["mem_module"] if row["method"] == "tree"]
+    assert (module["base"], module["flags"], module["ProcessId"]) == (0x7FF9_0000_0000, ["unlisted"], 4920)
 
 
 def test_a_process_taken_out_of_the_list(told) -> None:

@@ -115,7 +115,14 @@ WIN2016 = Build(
     network=Network(
         tcp_owner=600,
         tcp_created=616,
-        source="the head is what 9600 and 17763 share; the owner is checked against the processes, else searched",
+        udp_port=120,
+        udp_address=128,
+        udp_direct=True,
+        listener_family=40,
+        listener_owner=48,
+        listener_address=96,
+        listener_port=114,
+        source="one published layout",
     ),
     source=SYMBOLS.format(14393),
 )

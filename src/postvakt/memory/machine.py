@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import msgspec
 
-from postvakt.memory import builds, finding, kernel
+from postvakt.memory import builds, finding, kernel, scanning
 from postvakt.memory.builds import Build
 from postvakt.memory.crashdump import Header
 from postvakt.memory.paging import Space, Tables
 from postvakt.memory.physical import Image
 from postvakt.memory.process import SYSTEM, Process
 from postvakt.memory.rows import Seen
-from postvakt.memory.scanning import LISTENER, MODULE, PROCESS, TCP, UDP, tagged
+from postvakt.memory.scanning import PROCESS, TAGS, tagged
 from postvakt.memory.userland import Parameters, parameters, text
 
 MOST_HITS = 1 << 20
@@ -38,7 +38,7 @@ class Machine:
         self.header = header
         self.tables = Tables(memory)
         self.troubles: Counter[str] = Counter()
-        self.hits: dict[bytes, list[int]] = {MODULE: [], TCP: [], UDP: [], LISTENER: []}
+        self.hits: dict[bytes, list[int]] = {tag: [] for tag in TAGS if tag != PROCESS}
         self.scanned_bytes = 0
         candidates = self._scan()
         row, processes = candidates.best()
@@ -102,7 +102,7 @@ class Machine:
         if self.kernel is None:
             return []
         head = self.header.loaded_modules if self.header else 0
-        found = kernel.drivers(self.memory, self.kernel, head, self.hits[MODULE], self.troubles)
+        found = kernel.drivers(self.memory, self.kernel, head, self.hits[scanning.MODULE], self.troubles)
         own = kernel.kernel_of(found)
         if own is not None and (told := kernel.lab(self.kernel, own)) is not None:
             number, words = told

@@ -10,7 +10,7 @@ from postvakt.memory.builds import Network
 from postvakt.memory.paging import Space, is_kernel
 from postvakt.memory.physical import Physical
 from postvakt.memory.process import EARLIEST, LATEST, Process
-from postvakt.memory.scanning import HEADER, LISTENER, TCP, UDP
+from postvakt.memory.scanning import HEADER, LISTENER, TCP, TCP_TOO, UDP
 
 FAMILY, LOCAL_DATA, REMOTE = 24, 16, 16
 TCP_FAMILY, TCP_ADDRESSES, TCP_STATE, TCP_LOCAL, TCP_REMOTE = 16, 24, 108, 112, 114
@@ -56,9 +56,11 @@ class Endpoints:
             # What runs over the end of its page goes on elsewhere: only what lies before is read.
             raw = self._memory.read(base, SPAN) or self._memory.read(base, 0x1000 - base % 0x1000) or b""
             raw = raw.ljust(SPAN, b"\x00")
-            told = self._tcp(raw, base) if tag == TCP else self._udp(raw, base) if tag == UDP else None
-            if tag == LISTENER:
-                told = self._listener(raw, base)
+            told = None
+            if tag in (TCP, TCP_TOO):
+                told = self._tcp(raw, base)
+            elif tag in (UDP, LISTENER):
+                told = self._udp(raw, base) if tag == UDP else self._listener(raw, base)
             if told is not None:
                 yield told
 

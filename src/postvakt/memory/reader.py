@@ -14,7 +14,7 @@ from postvakt.memory.opening import ARTIFACT, MINIDUMP, Opened, opened
 from postvakt.memory.physical import RefusedError
 from postvakt.memory.regions import Region, regions
 from postvakt.memory.rows import Row, Seen
-from postvakt.memory.scanning import LISTENER, TCP, UDP
+from postvakt.memory.scanning import LISTENER, TCP, TCP_TOO, UDP
 from postvakt.memory.tables import (
     MEM_IMAGE,
     MEM_MODULE,
@@ -135,6 +135,8 @@ class Reading:
                 left -= 1
                 if told.image:
                     images.add(told.start)
+                if known and told.image and told.start not in known:
+                    self._modules.append(rows.unlisted(one, told, machine.kernel.translate, self._offset))
                 yield rows.region(one, told, known, machine.kernel.translate, self._offset)
             space = machine.space(one.process)
             based = images if images and self._row.region_kind else None
@@ -168,7 +170,7 @@ class Reading:
         if network is None or machine.kernel is None:
             return
         by_base = {one.process.base: one for one in self.seen}
-        hits = [(tag, header) for tag in (TCP, UDP, LISTENER) for header in machine.hits[tag]]
+        hits = [(tag, header) for tag in (TCP, TCP_TOO, UDP, LISTENER) for header in machine.hits[tag]]
         for told in Endpoints(machine.memory, machine.kernel, network, machine.owners()).of(hits):
             owner = by_base.get(told.owner.base) if told.owner else None
             yield rows.endpoint(told, owner, self._offset)
@@ -238,8 +240,6 @@ class Reading:
             yield _gap(
                 "unsupported", f"{title}: where network endpoints keep their data is not known; none is told"
             )
-        elif network.udp_port is None:
-            yield _gap("unsupported", f"{title}: of network endpoints only TCP connections are told")
 
     def _memory_gaps(self) -> Iterator[Gap]:
         alive = [one for one in self.seen if one.process.peb and not one.process.exited]

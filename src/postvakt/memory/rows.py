@@ -156,6 +156,29 @@ def modules(one: Seen, told: list[Module], based: Set[int] | None, place: Any, o
         }
 
 
+def unlisted(one: Seen, told: Region, place: Any, offset: Any) -> Row:
+    """Return a module's row for a program file that stands in a process and in no list of its loader."""
+    physical = place(told.node)
+    path = told.path or ""
+    return {
+        "time": None,
+        "locator": None if physical is None else offset(physical),
+        "ProcessId": one.process.process_id,
+        "Image": one.image,
+        "ImageLoaded": told.path,
+        "name": ntpath.basename(path) or None,
+        "base": signed(told.start),
+        "size": told.end - told.start + 1,
+        "linked": None,
+        "kernel": False,
+        "flags": ["unlisted", *module_flags(path)],
+        "method": "tree",
+        "tier": OWN,
+        "confidence": "medium",
+        "physical": physical,
+    }
+
+
 def drivers(found: list[Driver], offset: Any) -> Iterator[Row]:
     """Yield a row for each of the kernel's modules."""
     for driver in found:

@@ -12,8 +12,9 @@ ALIGNED = 16
 HEADER = 16
 
 PROCESS, MODULE = b"Proc", b"MmLd"
-TCP, UDP, LISTENER = b"TcpE", b"UdpA", b"TcpL"
-TAGS = (PROCESS, MODULE, TCP, UDP, LISTENER)
+TCP, TCP_TOO, UDP, LISTENER = b"TcpE", b"TTcb", b"UdpA", b"TcpL"
+"""Windows Server 2022 tags its connections in two ways."""
+TAGS = (PROCESS, MODULE, TCP, TCP_TOO, UDP, LISTENER)
 
 
 def tagged(memory: Physical, tags: tuple[bytes, ...] = TAGS) -> Iterator[tuple[bytes, int]]:

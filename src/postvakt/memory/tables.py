@@ -117,8 +117,9 @@ MEM_MODULE = TableSpec(
         *HOW,
     ),
 )
-"""`flags`: no-region (no region of its file stands at its base), compiled (an App_Web module of ASP.NET),
-not-system32 (no part of Windows' system folders)."""
+"""`flags`: no-region (no region of its file stands at its base), unlisted (its file stands in the process, and the
+loader's list does not name it), hidden (a driver that the kernel's list leaves out), compiled (an App_Web module of
+ASP.NET), not-system32 (no part of Windows' system folders)."""
 
 MEM_REGION = TableSpec(
     name="mem_region",
