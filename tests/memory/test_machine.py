@@ -146,6 +146,21 @@ def test_one_that_points_to_itself_is_hidden_too(told) -> None:
     assert read.process(5120)["flags"] == ["hidden"]
 
 
+def test_a_lost_neighbour_hides_nobody(told) -> None:
+    machine = exchange()
+    links = machine.processes[3].body + machine.layout.links
+    place = machine.physical(machine.kernel, links)
+    head = int.from_bytes(machine.memory[place : place + 8], "little")
+    for lost in (machine.processes[2].body, head):
+        page = machine.physical(machine.kernel, lost) & ~0xFFF
+        machine.memory[page : page + PAGE] = bytes(PAGE)
+    read = told(machine)
+    assert read.pids() == [4, 796, 5120]
+    assert "unlisted" in read.process(5120)["flags"]
+    assert [row["flags"] for row in read.rows["mem_process"] if "hidden" in row["flags"]] == []
+    assert read.image["list_state"] == "broken"
+
+
 def test_a_process_that_has_exited(told) -> None:
     machine = exchange()
     gone = machine.process(6000, 4920, "net.exe", exited=FILETIME_2021 + 10**11)

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from postvakt.memory.builds import BUILDS, Build
-from postvakt.memory.paging import FRAME, Space, Tables
+from postvakt.memory.paging import FRAME, Space, Tables, is_kernel
 from postvakt.memory.physical import PAGE, Physical
 from postvakt.memory.process import DIRECTORY, KIND, SYSTEM, Method, Process, own_address, process
 from postvakt.memory.scanning import HEADER
@@ -212,7 +212,8 @@ def _beside(space: Space | None, row: Build, told: Process) -> tuple[Process, Pl
     answered = False
     for neighbour, back in ((told.following, 8), (told.preceding, 0)):
         pointer = space.word(neighbour + back) if space else None
-        if pointer is None or space is None:
+        # A neighbour that was lost, and reads as zeros, says nothing.
+        if pointer is None or space is None or not is_kernel(pointer) or space.translate(pointer) is None:
             continue
         answered = True
         if space.translate(pointer) == node and space.translate(neighbour) != node:
