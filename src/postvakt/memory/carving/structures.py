@@ -14,12 +14,12 @@ from postvakt.memory.carving.item import Item
 from postvakt.memory.carving.stretch import PAGE, Stretch
 from postvakt.memory.carving.text import SHOWN, said
 from postvakt.model.clock import FILETIME_OF_1970
+from postvakt.model.marks import Mark
 
 EARLIEST = 125_911_584_000_000_000
 LATEST = 157_766_880_000_000_000
 """FILETIMEs of 2000 and 2100: what lies outside is no stamp of these servers."""
 
-EVENT_MAGIC = 0x00002A2A
 LONGEST_EVENT = 0x10000
 FRAGMENT = b"\x0f\x01\x01\x00"
 _STRINGS = re.compile(rb"(?:[\x20-\x7e\xa0-\xff]\x00|[\x00-\xff][\x01-\x05]){4,}")
@@ -38,21 +38,20 @@ MACHINES = {0x8664: "x64", 0x14C: "x86", 0x1C0: "arm", 0xAA64: "arm64"}
 _APP_WEB = re.compile(rb"App_Web_[\w.]{4,60}\.dll|A\0p\0p\0_\0W\0e\0b\0_\0(?:[\w.]\0){4,60}", re.I)
 
 
-def events(stretch: Stretch) -> Iterator[Item]:
-    """Yield headers of event records with the strings after them."""
-    for start in _aligned(stretch, 8, EVENT_MAGIC):
-        low, high = stretch.reach(start)
-        head = stretch.data[start : min(start + 28, high)]
-        if len(head) < 28 or low > start:
-            continue
-        _, size, number, ticks = struct.unpack_from("<IIQQ", head)
-        if (
-            not 28 <= size <= LONGEST_EVENT
-            or size % 4
-            or not EARLIEST <= ticks < LATEST
-            or head[24:28] != FRAGMENT
-        ):
-            continue
+def event(stretch: Stretch, mark: Mark) -> Iterator[Item]:
+    """Yield the header of an event record with the strings after it, if it is one."""
+    start = mark.offset
+    high = stretch.reach(start)[1]
+    head = stretch.data[start : min(start + 28, high)]
+    if len(head) < 28 or (start + stretch.skew) % 8:
+        return
+    _, size, number, ticks = struct.unpack_from("<IIQQ", head)
+    if (
+        28 <= size <= LONGEST_EVENT
+        and not size % 4
+        and EARLIEST <= ticks < LATEST
+        and head[24:28] == FRAGMENT
+    ):
         yield _event(stretch, start, size, number, ticks, high)
 
 
