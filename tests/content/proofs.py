@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from postvakt import artifacts, content, detect
+from postvakt import content, detect
+from postvakt.commands import asked
 from postvakt.content import library
 from postvakt.model.table import TableSpec
 from postvakt.tables.rows import schema
@@ -39,13 +40,13 @@ def plan() -> detect.Plan:
         [detect.RuleText(text.path, text.text, "own") for text in texts]
         for texts in (own.rules, own.yara, own.indicators)
     )
-    return detect.compile_plan(sigma, yara, indicators, list(artifacts.TABLES.values()))
+    return detect.compile_plan(sigma, yara, indicators, list(asked.TABLES.values()))
 
 
 @functools.cache
 def matcher() -> detect.Matcher:
     """The matcher over everything of ours."""
-    return detect.Matcher(plan(), list(artifacts.TABLES.values()))
+    return detect.Matcher(plan(), list(asked.TABLES.values()))
 
 
 def proofs(name: str) -> list[Proof]:
@@ -70,7 +71,7 @@ def fitted(row: dict[str, Any]) -> dict[str, Any]:
 def _pairs(value: Any) -> Any:
     if isinstance(value, dict):
         value = list(value.items())
-    if isinstance(value, list):
+    if isinstance(value, list) and not all(isinstance(one, str) for one in value):
         return [{"name": name, "value": text} for name, text in value]
     return value
 
@@ -84,8 +85,10 @@ def mutants(proof: Proof) -> Iterator[tuple[str, str, dict[str, Any]]]:
             ("emptied", None),
             ("another", before + 10_000 if isinstance(before, int) else "zz"),
         ):
-            if isinstance(before, list):
-                after: Any = [{**p, "value": other} if pair in ("", p["name"]) else p for p in before]
+            if isinstance(before, list) and isinstance(before[0], str):
+                after: Any = other and [other]
+            elif isinstance(before, list):
+                after = [{**p, "value": other} if pair in ("", p["name"]) else p for p in before]
             else:
                 after = other
             yield field, kind, {**proof.row, column: after}
@@ -93,7 +96,7 @@ def mutants(proof: Proof) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def spec(table: str) -> TableSpec:
     """Return a table of the parsers."""
-    return artifacts.TABLES[table]
+    return asked.TABLES[table]
 
 
 def batch(table: str, row: dict[str, Any]) -> pa.RecordBatch:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from postvakt import __version__, artifacts, content, detect
+from postvakt import __version__, content, detect
+from postvakt.commands import asked
 from postvakt.commands.work import plan_file
 from postvakt.errors import ContentError
 from postvakt.tables.case import Case
@@ -61,14 +62,14 @@ def prepare(case: Case, chosen: Packs) -> Prepared:
     if case.path(path).is_file():
         plan = detect.Plan.from_bytes(case.path(path).read_bytes())
     else:
-        plan = detect.compile_plan(sigma, yara, indicators, list(artifacts.TABLES.values()))
+        plan = detect.compile_plan(sigma, yara, indicators, list(asked.TABLES.values()))
         case.write(path, plan.to_bytes())
     return Prepared(hash=hashed, yara_hash=_hash(yara), plan=plan, content=own)
 
 
 def compile_all(own: content.Content, chosen: Packs) -> detect.Plan:
     """Return a plan without a case, for checking and listing."""
-    return detect.compile_plan(*_gather(own, chosen), list(artifacts.TABLES.values()))
+    return detect.compile_plan(*_gather(own, chosen), list(asked.TABLES.values()))
 
 
 Texts = list[detect.RuleText]
@@ -106,7 +107,7 @@ def _texts(places: Iterable[str], endings: tuple[str, ...]) -> Iterator[detect.R
 def _hash(texts: Iterable[detect.RuleText]) -> str:
     """Name texts by content; the tables they are asked of and the version of the code belong to it."""
     made = hashlib.sha256(__version__.encode())
-    for spec in artifacts.TABLES.values():
+    for spec in asked.TABLES.values():
         made.update(msgspec.json.encode(spec))
     for text in texts:
         made.update(msgspec.json.encode((text.path, text.text, text.origin)))

@@ -110,7 +110,7 @@ _AFTER = (
     Fact("6.dump-file", "Dumps of LSASS by name and by content"),
     Fact("6.comsvcs", "Dumps by comsvcs, ProcDump and their like"),
     Fact("6.lsass-handle", "LSASS opened for reading"),
-    Fact("6.memory", "LSASS and w3wp.exe in an image of memory", "no image of memory is read yet"),
+    Fact("6.memory", "LSASS and w3wp.exe in an image of memory"),
     Fact("6.hives", "Copies of SAM, SECURITY and SYSTEM"),
     Fact("6.ntds", "Copies of the directory's database"),
     Fact("6.dcsync", "Directory replication by somebody who is no domain controller, and rights to it"),

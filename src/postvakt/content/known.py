@@ -14,13 +14,15 @@ CATEGORIES = frozenset(
 )  # fmt: skip
 WINDOWS_SERVICES = frozenset((
     "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
-    "iis-configuration", "mft", "powershell_history", "prefetch", "registry", "registry_trace", "scheduled_task",
+    "iis-configuration", "mem_carved", "mem_module", "mem_netconn", "mem_region", "mft",
+    "powershell_history", "prefetch", "registry", "registry_trace", "scheduled_task",
     "taskscheduler", "terminalservices-localsessionmanager", "usn", "wmi",
 ))  # fmt: skip
 
 TABLES = frozenset((
     "certificate", "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "event", "ews", "exchange_log",
-    "exchange_object", "exchange_setup", "file", "http_proxy", "httperr", "iis", "iis_config", "message_tracking",
+    "exchange_object", "exchange_setup", "file", "http_proxy", "httperr", "iis", "iis_config", "mem_carved",
+    "mem_image", "mem_module", "mem_netconn", "mem_process", "mem_region", "mem_yara", "message_tracking",
     "mft_entry", "mitigation_service", "msert", "nmap", "oab_generator", "powershell_history", "prefetch",
     "registry_key", "registry_trace", "registry_value", "scheduled_task", "test_proxylogon", "transport_agent",
     "usn_record",
@@ -33,8 +35,8 @@ RUNS = ("msert-full", "msert-quick", "test-proxylogon")
 """Scans and checks whose runs are told, by the ids of their rows."""
 
 SPLIT = frozenset((
-    "cmdlet_infra", "event", "exchange_log", "file", "http_proxy", "iis", "registry_key", "registry_trace",
-    "registry_value",
+    "cmdlet_infra", "event", "exchange_log", "file", "http_proxy", "iis", "mem_carved", "mem_yara", "registry_key",
+    "registry_trace", "registry_value",
 ))  # fmt: skip
 """Tables whose coverage is also counted by a value of their own: `event:Security`, `file:web`."""
 

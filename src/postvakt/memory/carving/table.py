@@ -25,7 +25,7 @@ MEM_CARVED = TableSpec(
     title="What was carved out of memory",
     locator="offset",
     logsources=(
-        LogSource(product="windows", category="memory_carved"),
+        LogSource(product="windows", service="mem_carved"),
         LogSource(category="webserver"),
         LogSource(product="exchange", service="http_proxy"),
         LogSource(product="exchange", service="ecp_server"),
