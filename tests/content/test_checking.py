@@ -192,7 +192,7 @@ FAULTS = [
         R,
         "postvakt.facts: 6.nothing is no published sign of content/facts.py",
     ),
-    (changed(R, "6.tasks", "6.memory"), R, "postvakt.facts: 6.memory is said to have no rule"),
+    (changed(R, "6.tasks", "6.hybrid"), R, "postvakt.facts: 6.hybrid is said to have no rule"),
     ({"rules/page/hit.jsonl": None}, R, "hit.jsonl: is missing"),
     ({"rules/page/miss.jsonl": "\n"}, R, "miss.jsonl: holds no row"),
     ({"rules/page/miss.jsonl": "{\n"}, R, "miss.jsonl: Expecting property name enclosed in double quotes"),
