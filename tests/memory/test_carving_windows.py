@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from postvakt.memory.carving import (
     Owner,
     by_reading,
     held,
+    of_sorted,
     of_spaces,
     of_windows,
 )
@@ -181,3 +183,16 @@ def test_lines_are_counted_when_there_are_too_many():
 def test_a_program_s_own_dump_has_virtual_addresses():
     row = one("command_line", at(b"cmd.exe /c whoami", PAGE - 9), sure=True)
     assert (row["text"], row["page_fragment"]) == ("cmd.exe /c whoami", False)
+
+
+def test_owners_of_sorted_pages():
+    pages, virtual, owners = (
+        np.array([1, 2, 2, 5], np.uint32),
+        np.array([9, 8, 7, 6], np.uint64),
+        np.array([1, 1, 0, 0]),
+    )
+    whose = of_sorted(pages, virtual, owners, (W3WP, LSASS))
+    assert whose.pages.tolist() == [1, 2, 5]
+    assert [whose.names[owner].pid for owner in whose.owners] == [612, 612, 4012]
+    assert [whose.is_shared(page * PAGE) for page in (1, 2, 5, 9)] == [False, True, False, False]
+    assert of_sorted(pages[:0], virtual[:0], owners[:0], ()).pages.tolist() == []

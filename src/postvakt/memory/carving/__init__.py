@@ -4,7 +4,16 @@ from postvakt.memory.carving.anchors import finder
 from postvakt.memory.carving.driver import Keeper, carve
 from postvakt.memory.carving.item import Item
 from postvakt.memory.carving.stretch import CONTEXT, PAGE, Owner, Stretch
-from postvakt.memory.carving.stretches import OVERLAP, WINDOW, Held, by_reading, held, of_spaces, of_windows
+from postvakt.memory.carving.stretches import (
+    OVERLAP,
+    WINDOW,
+    Held,
+    by_reading,
+    held,
+    of_sorted,
+    of_spaces,
+    of_windows,
+)
 from postvakt.memory.carving.table import MEM_CARVED, PLACE
 
 __all__ = [
@@ -23,6 +32,7 @@ __all__ = [
     "carve",
     "finder",
     "held",
+    "of_sorted",
     "of_spaces",
     "of_windows",
 ]

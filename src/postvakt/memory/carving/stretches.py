@@ -191,15 +191,24 @@ def held(spaces: Iterable[tuple[Owner, Iterable[tuple[int, int]]]]) -> Held:
         none = np.zeros(0, np.int64)
         return Held(none, none.astype(np.int32), none, none.astype(bool), tuple(names))
     numbers = np.concatenate(physical)
-    whose, where = np.concatenate(owners), np.concatenate(virtual)
     order = np.argsort(numbers, kind="stable")
-    ordered = numbers[order]
-    firsts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    lasts = np.concatenate([firsts[1:], [len(ordered)]]) - 1
-    chosen = order[firsts]
+    whose, where = np.concatenate(owners), np.concatenate(virtual)
+    return of_sorted(numbers[order], where[order], whose[order], tuple(names))
+
+
+def of_sorted(pages: Any, virtual: Any, owners: Any, names: tuple[Owner, ...]) -> Held:
+    """Return who has which page, of arrays sorted by physical page number, a row for each page of each process.
+
+    `owners` are places in `names`. Of several rows of a page the first is its owner.
+    """
+    firsts = (
+        np.flatnonzero(np.concatenate([[True], pages[1:] != pages[:-1]])) if len(pages) else np.zeros(0, int)
+    )
+    chosen = owners[firsts]
     # Several pages of one process may show the same memory; that is no sharing.
-    shared = np.maximum.reduceat(whose[order], firsts) != whose[chosen]
-    return Held(ordered[firsts], whose[chosen], where[chosen], shared & (lasts > firsts), tuple(names))
+    shared = np.maximum.reduceat(owners, firsts) != chosen if len(firsts) else np.zeros(0, bool)
+    shared |= np.minimum.reduceat(owners, firsts) != chosen if len(firsts) else False
+    return Held(pages[firsts].astype(np.int64), chosen, virtual[firsts].astype(np.int64), shared, names)
 
 
 def of_spaces(whose: Held, gather: Gather, part: tuple[int, int] = (0, 1)) -> Iterator[Stretch]:
