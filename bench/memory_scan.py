@@ -20,7 +20,7 @@ from postvakt.memory.carving import (
     WINDOW,
     Owner,
     anchors,
-    by_reading,
+    by_mapping,
     held,
     of_spaces,
     of_windows,
@@ -59,7 +59,9 @@ def main(path: str, rounds: int = 3) -> None:
             "YARA-X alone, zero pages left out": lambda: [alone(s.data) for s in of_windows(windows())],
             "rules and carvers, neighbours": lambda: list(Sweep(ours).rows(of_windows(windows()))),
             "rules and carvers, scattered pages of a process": lambda: list(
-                Sweep(ours, whose).rows(of_spaces(whose, by_reading(image.read)))
+                Sweep(ours, whose).rows(
+                    of_spaces(whose, by_mapping(file.fileno(), [(0, size, 0)], image.read))
+                )
             ),
         }
         taken = {name: min(seconds(work) for _ in range(rounds)) for name, work in ways.items()}

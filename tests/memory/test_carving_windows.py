@@ -12,6 +12,7 @@ from postvakt.memory.carving import (
     PAGE,
     Keeper,
     Owner,
+    by_mapping,
     by_reading,
     held,
     of_sorted,
@@ -196,3 +197,21 @@ def test_owners_of_sorted_pages():
     assert [whose.names[owner].pid for owner in whose.owners] == [612, 612, 4012]
     assert [whose.is_shared(page * PAGE) for page in (1, 2, 5, 9)] == [False, True, False, False]
     assert of_sorted(pages[:0], virtual[:0], owners[:0], ()).pages.tolist() == []
+
+
+def test_pages_are_gathered_the_same_by_mapping(tmp_path):
+    data = np.random.default_rng(3).bytes(40 * PAGE)
+    path = tmp_path / "image.raw"
+    path.write_bytes(b"head" + data)
+    runs = [(0x10000, 10 * PAGE, 4), (0x80000, 30 * PAGE, 4 + 10 * PAGE)]
+
+    def read(address, size):
+        return next(
+            (data[o - 4 + address - s :][:size] for s, n, o in runs if s <= address <= s + n - size), None
+        )
+
+    with path.open("rb") as file:
+        gather = by_mapping(file.fileno(), runs, read)
+        for pages in ([0x80000, 0x10000, 0x83000], [0x12000], [0x10000, 0x70000], []):
+            addresses = np.array(pages, np.int64)
+            assert gather(addresses) == by_reading(read)(addresses)

@@ -4,12 +4,14 @@ Every page is in one stretch: as its first owner has it where it has one, and as
 pages hold nothing but zeros, those are left out.
 """
 
+import mmap
 from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 from typing import Any
 
 import msgspec
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from postvakt.memory.carving.stretch import CONTEXT, PAGE, Owner, Stretch
 
@@ -262,3 +264,31 @@ def by_reading(read: Callable[[int, int], bytes | None]) -> Gather:
 
 def _one_by_one(read: Callable[[int, int], bytes | None], addresses: list[int]) -> bytes:
     return b"".join(read(address, PAGE) or bytes(PAGE) for address in addresses)
+
+
+def by_mapping(
+    descriptor: int, runs: Iterable[tuple[int, int, int]], read: Callable[[int, int], bytes | None]
+) -> Gather:
+    """Return a way to gather pages of an open file without a call for each: scattered pages come faster.
+
+    `runs` are (address, size, offset in the file) by address. What does not lie in one of them is read. A file that
+    shrinks or cannot be read on while it is mapped ends the process; a worker's end is survived, a task's is told.
+    """
+    told = np.array(list(runs), np.int64).reshape(-1, 3)
+    mapped = mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
+    view = np.frombuffer(mapped, np.uint8)
+    starts, sizes, offsets = told[:, 0], told[:, 1], told[:, 2]
+    slower = by_reading(read)
+    if not len(told) or len(view) < PAGE:
+        return slower
+    rows = as_strided(view, (len(view) - PAGE + 1, PAGE), (1, 1), writeable=False)
+
+    def gather(addresses: Any) -> bytes:
+        place = np.maximum(np.searchsorted(starts, addresses, "right") - 1, 0)
+        within = addresses - starts[place]
+        at = offsets[place] + within
+        if not ((within >= 0) & (within + PAGE <= sizes[place]) & (at + PAGE <= len(view))).all():
+            return slower(addresses)
+        return bytes(rows[at])
+
+    return gather
