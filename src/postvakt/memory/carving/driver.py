@@ -84,10 +84,8 @@ class Keeper:
 
     @property
     def done(self) -> frozenset[str]:
-        """The kinds of which no more is kept."""
-        return frozenset(
-            kind for kind, count in self._kept.items() if count >= self._most[kind] and kind in ONCE
-        )
+        """The kinds of which no more is kept, and which are no longer looked for."""
+        return frozenset(kind for kind, count in self._kept.items() if count >= self._most[kind])
 
     def keeps(self, item: Item, pid: int | None) -> bool:
         """Tell whether an item becomes a row."""
@@ -107,7 +105,7 @@ class Keeper:
     def gaps(self) -> Iterator[Gap]:
         """Yield what was not kept."""
         for kind, count in sorted(self.surplus.items()):
-            detail = f"more than {self._most[kind]} of kind {kind} were carved; the rest is only counted"
+            detail = f"more than {self._most[kind]} of kind {kind} were carved; the rest is not kept"
             yield Gap(artifact="mem_carved", why="limited", detail=detail, count=count)
         for kind in sorted(self.done):
             if kind not in self.surplus:

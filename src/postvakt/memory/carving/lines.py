@@ -71,13 +71,13 @@ def iis(stretch: Stretch, mark: Mark) -> Iterator[Item]:
 def _line(stretch: Stretch, mark: Mark, kind: str, parse: Any) -> Iterator[Item]:
     """Yield a line over the edges of pages if it is a whole one so, otherwise what stands of it on its page."""
     step = step_of(stretch.data, mark.offset, mark.length)
-    whole = around(stretch, mark.offset, step, LINE, across=True)
-    for text, alone in ((whole, False), (around(stretch, mark.offset, step, LINE), True)):
+    for across in (True, False):
+        text = around(stretch, mark.offset, step, LINE, across=across)
         read = parse(text)
         if read is None:
             continue
         low, high, time, fields, complete = read
-        if not complete and not alone and stretch.crosses(text.start, text.end):
+        if across and not complete and stretch.crosses(text.start, text.end):
             # What stands on the next page is not known to be of this line, and does not show it.
             continue
         kept = text.cut(low, high)

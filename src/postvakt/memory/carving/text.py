@@ -79,6 +79,8 @@ class Text(msgspec.Struct, frozen=True):
 def said(raw: str, step: int) -> str:
     """Return letters as text: bytes as UTF-8, with escapes for what is none and for what would not print."""
     kept = raw[:SHOWN]
+    if kept.isascii() and kept.isprintable():
+        return kept
     if step == 2:
         text = kept.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "backslashreplace")
     elif kept.isascii():
