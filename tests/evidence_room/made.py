@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import py7zr
+from backports import zstd
 
 from postvakt import evidence
 from postvakt.model.artifact import Artifact
@@ -235,5 +236,6 @@ CONTAINERS: Mapping[str, bytes] = {
     "ex01.tgz": gzip.compress(tarred(), mtime=0),
     "ex01.tar.bz2": bz2.compress(tarred()),
     "ex01.tar.xz": lzma.compress(tarred()),
+    "ex01.tar.zst": zstd.compress(tarred()),
     "ex01.7z": seven(),
 }

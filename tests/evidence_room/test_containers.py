@@ -26,7 +26,8 @@ KIND = {
     "selfmade.zip": "zip", "comment.zip": "zip", "trailing.zip": "zip", "long.zip": "zip",
     "both.zip": "zip",
     "ex01.tar": "tar", "pax.tar": "tar", "ex01.tar.gz": "tar.gz", "ex01.tgz": "tar.gz",
-    "ex01.tar.bz2": "tar.bz2", "ex01.tar.xz": "tar.xz", "ex01.7z": "7z",
+    "ex01.tar.bz2": "tar.bz2", "ex01.tar.xz": "tar.xz", "ex01.tar.zst": "tar.zst",
+    "ex01.7z": "7z",
 }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import lzma
 from pathlib import Path
 
 import pytest
+from backports import zstd
 
 from postvakt import evidence
 from postvakt.errors import EvidenceError
@@ -20,6 +21,7 @@ SAMPLES = {
     "d.tgz": (gzip.compress(tarred(FILES), mtime=0), 3),
     "e.tar.xz": (lzma.compress(tarred(FILES)), 5),
     "f.7z": (seven(FILES), 5),
+    "f.tar.zst": (zstd.compress(tarred(FILES)), 5),
     "g.log.gz": (gzip.compress(IIS_LOG, mtime=0) * 2, 2),
     "h.zip": (zipped({"i.zip": zipped(FILES), "j.7z": seven(FILES)}), 11),
 }

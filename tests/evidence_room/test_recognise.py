@@ -69,9 +69,9 @@ def test_a_member_is_recognised(path: str, content: bytes, artifact: str, tmp_pa
         ("disk", b"vhdxfile" + bytes(100), "disk_image", "unsupported"),
         ("disk.vmdk", b"KDMV" + bytes(100), "disk_image", "unsupported"),
         ("disk.raw", b"\xebR\x90NTFS    " + bytes(600), "disk_image", "unsupported"),
-        ("MEMORY.DMP", b"PAGEDU64" + bytes(100), "memory_image", "unsupported"),
-        ("ram.lime", b"EMiL" + bytes(100), "memory_image", "unsupported"),
-        ("EX01.vmem", b"\x12\x00\x34" * 30000, "memory_image", "unsupported"),
+        ("MEMORY.DMP", b"PAGEDUMP" + bytes(100), "memory_image", "unsupported"),
+        ("vm.vmss", b"\xd2\xbe\xd2\xbe" + bytes(100), "memory_image", "unsupported"),
+        ("memory.raw", b"AVML" + bytes(100), "memory_image", "unsupported"),
         ("C/Windows/System32/wbem/Repository/OBJECTS.DATA", GARBAGE * 40, "wmi_repository", "unsupported"),
         ("C/hiberfil.sys", b"HIBR" + bytes(100), "memory_image", "unsupported"),
         ("all.rar", b"Rar!\x1a\x07\x01\x00", "archive", "unsupported"),
@@ -108,6 +108,14 @@ def test_a_transaction_log_is_read_with_the_hive_beside_it(tmp_path: Path) -> No
     taken = take(folder(tmp_path / "in", files), tmp_path / "s")
     assert [(m.path, m.artifact) for m in taken.members if m.artifact] == [("config/SYSTEM", "registry")]
     assert taken.beside == ["config/system.log1"]
+    assert taken.gaps == []
+
+
+@pytest.mark.parametrize("name", ["vm.vmss", "vm.vmem.vmsn"])
+def test_a_snapshot_is_read_with_the_memory_beside_it(name: str, tmp_path: Path) -> None:
+    files = {"vm.vmem": b"\x12\x00\x34" * 30000, name: b"\xd2\xbe\xd2\xbe" + bytes(100)}
+    taken = take(folder(tmp_path / "in", files), tmp_path / "s")
+    assert taken.beside == [name]
     assert taken.gaps == []
 
 

@@ -2,6 +2,7 @@
 
 import bz2
 import lzma
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
@@ -11,18 +12,24 @@ import inflate64
 from postvakt.evidence import limits
 from postvakt.evidence.reading import BLOCK, DamageError
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 PACKED_BLOCK = 64 * 1024
 SMALL_BLOCK = 8 * 1024
 """Packed bytes handed to a decoder at a time; little where what it gave is lost when it finds damage."""
 
 RAW_DEFLATE = -zlib.MAX_WBITS
 GZIP = 16 + zlib.MAX_WBITS
+ZSTD = b"\x28\xb5\x2f\xfd"
 EARLY_END = "the packed bytes end too soon"
 TRAILING = "what follows the end of the packed bytes is not read"
 
 
 class _Decoder(Protocol):
-    """What bz2 and lzma decoders have in common."""
+    """What the decoders of bzip2, xz and Zstandard have in common."""
 
     @property
     def eof(self) -> bool: ...
@@ -104,6 +111,11 @@ def unxzed(stream: BinaryIO) -> Iterator[bytes]:
     return _unpacked(stream, _xz_decoder, b"\xfd7zXZ\x00")
 
 
+def unzstded(stream: BinaryIO) -> Iterator[bytes]:
+    """Yield what Zstandard frames, one after the other, hold. Raises DamageError."""
+    return _unpacked(stream, zstd.ZstdDecompressor, ZSTD)
+
+
 def _xz_decoder() -> lzma.LZMADecompressor:
     return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=limits.LIMITS.dictionary)
 
@@ -142,7 +154,7 @@ def _unpacked(stream: BinaryIO, make: Callable[[], _Decoder], magic: bytes | Non
                     raise DamageError("truncated", EARLY_END)
             try:
                 block = decoder.decompress(packed, BLOCK)
-            except (OSError, lzma.LZMAError, EOFError, ValueError) as why:
+            except (OSError, lzma.LZMAError, zstd.ZstdError, EOFError, ValueError) as why:
                 if "emory usage limit" in str(why):
                     most = limits.LIMITS.dictionary
                     raise DamageError(

@@ -114,6 +114,7 @@ MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "7z"),
     (b"\x1f\x8b\x08", "gz"),
     (b"\xfd7zXZ\x00", "xz"),
+    (b"\x28\xb5\x2f\xfd", "zst"),
 )
 BZIP2 = re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)", re.DOTALL)
 
@@ -124,16 +125,18 @@ SUFFIXES: tuple[tuple[str, str], ...] = (
     (".tbz2", "tar.bz2"),
     (".tar.xz", "tar.xz"),
     (".txz", "tar.xz"),
+    (".tar.zst", "tar.zst"),
     (".zip", "zip"),
     (".7z", "7z"),
     (".tar", "tar"),
     (".gz", "gz"),
     (".bz2", "bz2"),
     (".xz", "xz"),
+    (".zst", "zst"),
 )
 """Names that promise a container, the longer ending first."""
 
-WRAPPERS = (".gz", ".bz2", ".xz")
+WRAPPERS = (".gz", ".bz2", ".xz", ".zst")
 """Endings that a wrapper around one file adds to its name."""
 
 DELETED = re.compile(r"\$i[a-z0-9]{6}\.")

@@ -96,14 +96,14 @@ class Recogniser:
         """Return what a member is, by its content and its lower-case path."""
         if look.hive_log:
             return Choice()
-        named = self._named(path)
+        named = [i for i in self._named(path) if not (look.text and self._artifacts[i].binary)]
         if look.empty or look.zeros:
             return self._blank(look, named)
         if look.claims:
             best = max(look.claims, key=lambda index: self._weight(index, path))
             return Choice(self._artifacts[best].name)
         for index in named:
-            if self._fits(index, look):
+            if self._fits(index, look) and not (look.image and not look.familiar):
                 return Choice(self._artifacts[index].name)
         name = self._artifacts[named[0]].name if named else look.familiar
         if not name or (look.image and not look.familiar):

@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
 import msgspec
 
@@ -23,6 +24,8 @@ def settle(met: Met, recogniser: Recogniser, evidence: str) -> tuple[list[Member
     where = layout.places(sorted(paths), _plain_containers(met))
     members: list[Member] = []
     gaps = list(met.gaps)
+    beside, lone = _read_beside(met, recogniser)
+    with_others = frozenset(beside)
     for seen in met.seen:
         place = where[seen.plain]
         path = layout.to_match(seen.plain, place, met.containers)
@@ -41,10 +44,8 @@ def settle(met: Met, recogniser: Recogniser, evidence: str) -> tuple[list[Member
                 artifact=choice.artifact,
             )
         )
-        gaps += _gaps_of(seen, path, place, choice, recogniser)
-    beside, lone = _transaction_logs(met, recogniser)
+        gaps += _gaps_of(seen, path, place, choice, recogniser, with_others)
     gaps += [*lone, *_conflicts(members, where, {seen.path: seen.plain for seen in met.seen})]
-    with_others = frozenset(beside)
     members = [msgspec.structs.replace(m, beside=True) if m.path in with_others else m for m in members]
     members.sort(key=lambda member: member.path)
     gaps = [msgspec.structs.replace(gap, evidence=evidence) for gap in _bounded(gaps)]
@@ -82,7 +83,12 @@ def _choice(seen: Seen, path: str, recogniser: Recogniser) -> Choice:
 
 
 def _gaps_of(
-    seen: Seen, path: str, place: layout.Place, choice: Choice, recogniser: Recogniser
+    seen: Seen,
+    path: str,
+    place: layout.Place,
+    choice: Choice,
+    recogniser: Recogniser,
+    beside: AbstractSet[str],
 ) -> Iterator[Gap]:
     for fault in seen.faults:
         artifact = choice.artifact or choice.named or recogniser.by_name(path)
@@ -93,7 +99,7 @@ def _gaps_of(
     if seen.look is None or choice.artifact or seen.opened:
         return
     kind = seen.look.image or unsupported.by_name(path, seen.size, text=seen.look.text)
-    if kind is not None and (kind.everywhere or not place.windows_path):
+    if kind is not None and seen.path not in beside and (kind.everywhere or not place.windows_path):
         yield Gap(
             artifact=kind.artifact,
             why="unsupported",
@@ -102,12 +108,16 @@ def _gaps_of(
         )
 
 
-def _transaction_logs(met: Met, recogniser: Recogniser) -> tuple[list[str], list[Gap]]:
-    """Tell the logs that are read with the hive beside them from those whose hive is not there."""
+def _read_beside(met: Met, recogniser: Recogniser) -> tuple[list[str], list[Gap]]:
+    """Tell what is read with what lies beside it, logs with their hive and snapshots with the memory they tell of, from
+    logs whose hive is not there."""
     neighbours = {layout.beside(seen.path, met.containers) for seen in met.seen}
     beside: list[str] = []
     lone: list[Gap] = []
     for seen in met.seen:
+        if _beside_its_memory(seen, met, neighbours):
+            beside.append(seen.path)
+            continue
         if seen.look is None or not seen.look.hive_log:
             continue
         name = LOG_NAME.match(layout.beside(seen.path, met.containers))
@@ -117,6 +127,13 @@ def _transaction_logs(met: Met, recogniser: Recogniser) -> tuple[list[str], list
         detail = "a hive's transaction log; the hive does not lie beside it"
         lone.append(Gap(artifact=recogniser.hive, why="missing", source=seen.path, detail=detail))
     return beside, lone
+
+
+def _beside_its_memory(seen: Seen, met: Met, neighbours: AbstractSet[str]) -> bool:
+    if seen.look is None or seen.look.image is not unsupported.SNAPSHOT:
+        return False
+    stem = layout.beside(seen.path, met.containers).rpartition(".")[0]
+    return (stem.endswith(".vmem") and stem in neighbours) or f"{stem}.vmem" in neighbours
 
 
 def _conflicts(

@@ -6,7 +6,9 @@ import struct
 import msgspec
 
 IMAGE = "mount it read-only and hand in the mounted folder, or collect from it with KAPE or acquire"
-MEMORY = "memory is not read here; analyse it with a memory tool"
+CONVERT = "convert it to a raw image and hand that in (MemProcFS and Hibr2Bin write one)"
+SAVED = "write an ELF core with `virsh dump --memory-only` and hand that in"
+NO_EXCHANGE = "no Exchange server of these years runs on it"
 UNPACK = "unpack it and hand in the folder"
 FULL = "a full disk or partition"
 
@@ -20,6 +22,11 @@ class Kind(msgspec.Struct, frozen=True):
     instead: str
     everywhere: bool = True
 
+
+SNAPSHOT = Kind("memory_image", "a VMware snapshot", "hand in the .vmem file that belongs to it as well")
+"""Tells where the memory of a .vmem file lies, which is read; by itself it holds none that is."""
+
+HIBERNATION = Kind("memory_image", "a hibernation file", CONVERT)
 
 MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"EVF\t\r\n\xff\x00", Kind("disk_image", "an EnCase image (E01)", IMAGE)),
@@ -40,21 +47,21 @@ MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (3, b"-FVE-FS-", Kind("disk_image", f"{FULL} (BitLocker)", "unlock it, mount it, hand in the folder")),
     (512, b"EFI PART", Kind("disk_image", f"{FULL} (GPT)", IMAGE)),
     (0, b"MSWIM\x00\x00\x00", Kind("disk_image", "a Windows image (WIM)", IMAGE, everywhere=False)),
-    (0, b"PAGEDU64", Kind("memory_image", "a Windows crash dump", MEMORY)),
-    (0, b"PAGEDUMP", Kind("memory_image", "a Windows crash dump", MEMORY)),
-    (0, b"MDMP\x93\xa7", Kind("memory_image", "a program's memory (minidump)", MEMORY)),
-    (0, b"EMiL", Kind("memory_image", "a memory image (LiME)", MEMORY)),
-    (0, b"\xd2\xbe\xd2\xbe", Kind("memory_image", "a VMware snapshot", MEMORY)),
-    (0, b"\xd1\xba\xd1\xba", Kind("memory_image", "a VMware snapshot", MEMORY)),
-    (0, b"\xd0\xbe\xd2\xbe", Kind("memory_image", "a VMware snapshot", MEMORY)),
-    (0, b"\xd3\xbe\xd2\xbe", Kind("memory_image", "a VMware snapshot", MEMORY)),
-    (0, b"HIBR", Kind("memory_image", "a hibernation file", MEMORY)),
-    (0, b"hibr", Kind("memory_image", "a hibernation file", MEMORY)),
-    (0, b"WAKE", Kind("memory_image", "a hibernation file", MEMORY)),
-    (0, b"wake", Kind("memory_image", "a hibernation file", MEMORY)),
+    (0, b"PAGEDUMP", Kind("memory_image", "a crash dump of a 32-bit Windows", NO_EXCHANGE)),
+    (0, b"\xd2\xbe\xd2\xbe", SNAPSHOT),
+    (0, b"\xd1\xba\xd1\xba", SNAPSHOT),
+    (0, b"\xd0\xbe\xd2\xbe", SNAPSHOT),
+    (0, b"\xd3\xbe\xd2\xbe", SNAPSHOT),
+    *((0, magic, HIBERNATION) for magic in (b"HIBR", b"hibr", b"WAKE", b"wake", b"RSTR")),
+    (
+        0,
+        b"AVML",
+        Kind("memory_image", "a packed memory image (AVML)", "make a LiME image of it with avml-convert"),
+    ),
+    (0, b"QEVM", Kind("memory_image", "a saved virtual machine (QEMU)", SAVED)),
+    (0, b"LibvirtQemudSave", Kind("memory_image", "a saved virtual machine (libvirt)", SAVED)),
     (0, b"Rar!\x1a\x07", Kind("archive", "a RAR archive", UNPACK, everywhere=False)),
     (0, b"MSCF\x00\x00\x00\x00", Kind("archive", "a cabinet", UNPACK, everywhere=False)),
-    (0, b"\x28\xb5\x2f\xfd", Kind("archive", "a Zstandard file", UNPACK, everywhere=False)),
     (0, b"\x04\x22\x4d\x18", Kind("archive", "an LZ4 file", UNPACK, everywhere=False)),
     (0, b"\x1f\x9d", Kind("archive", "a compress file (.Z)", UNPACK, everywhere=False)),
 )
@@ -71,25 +78,28 @@ LINES: tuple[tuple[re.Pattern[bytes], Kind], ...] = (
 )
 """First lines of logs that no parser of ours reads."""
 
-CORE = Kind("memory_image", "a memory image (ELF core)", MEMORY)
 MBR = Kind("disk_image", f"{FULL} (MBR)", IMAGE)
 VHD = Kind("disk_image", "a virtual disk (VHD)", IMAGE)
-AFF4 = Kind("disk_image", "an AFF4 container", IMAGE)
+AFF4 = Kind(
+    "disk_image",
+    "an AFF4 container of a disk or of memory",
+    f"{IMAGE}; of memory, export a raw image (WinPmem or aff4)",
+)
 
 NAMES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"\.vhd$"), VHD),
     (re.compile(r"\.e0[1-9]$"), Kind("disk_image", "an EnCase image", IMAGE)),
     (re.compile(r"\.(?:vmdk|vhdx|avhdx?|vdi|qcow2)$"), Kind("disk_image", "a virtual disk", IMAGE)),
-    (re.compile(r"\.(?:vmem|vmss|vmsn)$"), Kind("memory_image", "a virtual machine's memory", MEMORY)),
+    (re.compile(r"\.(?:vmss|vmsn)$"), SNAPSHOT),
+    (re.compile(r"(?:^|/)hiberfil\.sys$"), HIBERNATION),
     (
-        re.compile(r"(?:^|/)(?:hiberfil|pagefile|swapfile)\.sys$"),
-        Kind("memory_image", "paged memory", MEMORY),
+        re.compile(r"(?:^|/)(?:pagefile|swapfile)\.sys$"),
+        Kind(
+            "memory_image",
+            "paged memory",
+            "what it held is missing from the image of memory; no tool joins them here",
+        ),
     ),
-    (
-        re.compile(r"(?:^|/)[^/]*(?:memdump|physmem|winpmem|memory)[^/]*\.(?:raw|mem|dmp|bin|img|dd|aff4)$"),
-        Kind("memory_image", "a memory image", MEMORY),
-    ),
-    (re.compile(r"\.(?:mem|lime)$"), Kind("memory_image", "a memory image", MEMORY)),
     (
         re.compile(r"/wbem/repository/(?:fs/)?objects\.data$"),
         Kind("wmi_repository", "WMI's repository", "list its event consumers with a tool that reads it"),
@@ -109,8 +119,6 @@ def by_content(head: bytes, size: int) -> Kind | None:
     for pattern, kind in LINES:
         if pattern.match(head):
             return kind
-    if head[:4] == b"\x7fELF" and head[16:18] in (b"\x04\x00", b"\x00\x04"):
-        return CORE
     return MBR if size >= 1 << 20 and _is_partitioned(head[:512]) else None
 
 

@@ -12,6 +12,7 @@ DECODERS: dict[str, Callable[[BinaryIO], Iterator[bytes]]] = {
     "gz": compression.gunzipped,
     "bz2": compression.bunzipped,
     "xz": compression.unxzed,
+    "zst": compression.unzstded,
 }
 
 
