@@ -13,9 +13,9 @@ import duckdb
 import msgspec
 import typer.main
 
-from postvakt import artifacts, report
+from postvakt import report
 from postvakt.cli import EXIT_OF_OUTCOME, app
-from postvakt.commands import plans
+from postvakt.commands import plans, readers
 from postvakt.content import library, load
 from postvakt.content.facts import FACTS, SECTIONS
 from postvakt.detect.logsources import VIEWS
@@ -81,7 +81,7 @@ def _artifacts() -> Iterator[str]:
     yield "## Artifacts\n"
     yield "| artifact | what it is | where it lies | tables |"
     yield "|---|---|---|---|"
-    for reader in artifacts.READERS:
+    for reader in readers.READERS:
         about = reader.artifact
         tables = ", ".join(f"`{spec.name}`" for spec in reader.tables)
         yield f"| `{about.name}` | {about.title} | {_cell(about.where)} | {tables} |"
@@ -90,7 +90,7 @@ def _artifacts() -> Iterator[str]:
 def _tables() -> Iterator[str]:
     yield "## Tables\n"
     yield "Every table also has `time` (UTC), `evidence`, `source`, `locator` and `unmapped`.\n"
-    for spec in artifacts.TABLES.values():
+    for spec in readers.TABLES.values():
         yield f"### `{spec.name}`\n"
         yield f"{spec.title}. Located by {spec.locator}.\n"
         yield "| column | type | kind | unit | about |"
@@ -106,7 +106,7 @@ def _questions() -> Iterator[str]:
     yield "| view | what it holds | columns |"
     yield "|---|---|---|"
     connection = duckdb.connect(":memory:")
-    views.register(connection, list(artifacts.TABLES.values()), None)
+    views.register(connection, list(readers.TABLES.values()), None)
     for name, about in views.VIEWS.items():
         columns = ", ".join(f"`{column}`" for column in connection.table(name).columns)
         yield f"| `{name}` | {about} | {columns} |"

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import msgspec
 
-from postvakt import artifacts, content, detect, evidence
+from postvakt import content, detect, evidence
 from postvakt.artifacts import evtx
+from postvakt.commands import readers
 from postvakt.model.evidence import Source
 from postvakt.tables.rows import Rows
 
@@ -172,8 +173,8 @@ def scanned(root: Path) -> dict[str, Counter[str]]:
     """Return, for each log of FOLDERS, the rules that match its events, by their folders' names, with the counts."""
     own = content.load()
     texts = [detect.RuleText(text.path, text.text, "own") for text in own.rules]
-    plan = detect.compile_plan(texts, [], [], list(artifacts.TABLES.values()))
-    matcher = detect.Matcher(plan, list(artifacts.TABLES.values()))
+    plan = detect.compile_plan(texts, [], [], list(readers.TABLES.values()))
+    matcher = detect.Matcher(plan, list(readers.TABLES.values()))
     slugs = {rule.id: rule.path.split("/")[1] for rule in plan.rules}
     made: dict[str, Counter[str]] = {}
     with tempfile.TemporaryDirectory() as scratch:

@@ -8,7 +8,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from postvakt import artifacts, content, detect
+from postvakt import content, detect
+from postvakt.commands import readers
 from postvakt.content import library
 from postvakt.content.encoded import ENDING
 
@@ -30,7 +31,7 @@ of the second, after the rules had been mended by the first, 8 of 12. Expect suc
 def scanner() -> detect.Scanner:
     """Return our YARA rules, ready to ask."""
     texts = [detect.RuleText(text.path, text.text, "own") for text in content.load().yara]
-    return detect.Scanner(detect.compile_plan([], texts, [], list(artifacts.TABLES.values())))
+    return detect.Scanner(detect.compile_plan([], texts, [], list(readers.TABLES.values())))
 
 
 def found(asked: detect.Scanner, data: bytes) -> list[str]:

@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 
 from postvakt import content, detect
-from postvakt.commands import asked
+from postvakt.commands import readers
 from postvakt.content import library
 from postvakt.model.table import TableSpec
 from postvakt.tables.rows import schema
@@ -40,13 +40,13 @@ def plan() -> detect.Plan:
         [detect.RuleText(text.path, text.text, "own") for text in texts]
         for texts in (own.rules, own.yara, own.indicators)
     )
-    return detect.compile_plan(sigma, yara, indicators, list(asked.TABLES.values()))
+    return detect.compile_plan(sigma, yara, indicators, list(readers.TABLES.values()))
 
 
 @functools.cache
 def matcher() -> detect.Matcher:
     """The matcher over everything of ours."""
-    return detect.Matcher(plan(), list(asked.TABLES.values()))
+    return detect.Matcher(plan(), list(readers.TABLES.values()))
 
 
 def proofs(name: str) -> list[Proof]:
@@ -96,7 +96,7 @@ def mutants(proof: Proof) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 def spec(table: str) -> TableSpec:
     """Return a table of the parsers."""
-    return asked.TABLES[table]
+    return readers.TABLES[table]
 
 
 def batch(table: str, row: dict[str, Any]) -> pa.RecordBatch:

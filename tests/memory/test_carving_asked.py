@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from postvakt import detect
-from postvakt.commands import asked
+from postvakt.commands import readers
 from postvakt.content import library
 from postvakt.memory.carving import MEM_CARVED, of_windows
 from postvakt.memory.sweep import MEM_YARA, Row, Sweep
@@ -38,7 +38,7 @@ def rule(slug):
 )
 def test_a_rule_of_a_log_reaches_the_carved_line(line, slug):
     rows = list(Sweep(found_by()).rows(of_windows(windows(at(line.encode() + b"\r\n")))))
-    matcher = detect.Matcher(plan(), list(asked.TABLES.values()))
+    matcher = detect.Matcher(plan(), list(readers.TABLES.values()))
     assert rule(slug) in {hit.rule for hit in matcher.match("mem_carved", batch(MEM_CARVED, rows))}
 
 

@@ -1,6 +1,5 @@
 """Each container gives the same machine; each damage is told."""
 
-import gzip
 import struct
 from collections.abc import Callable
 from pathlib import Path
@@ -93,7 +92,6 @@ def test_a_truncated_image_is_read_as_far_as_it_goes(container: str, told: Calla
         (b"\x7fELF\x01\x01" + bytes(100), "unsupported", "32-bit"),
         (bytes(100), "unparsed", "100 bytes"),
         (b"", "unparsed", "0 bytes"),
-        (b"\x28\xb5\x2f\xfd" + bytes(50), "unreadable", "damaged"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_is_named(content: bytes, why: str, words: str, told: Callable[..., Told]) -> None:
@@ -148,22 +146,6 @@ def test_a_large_vmem_alone_is_read_with_its_hole(tmp_path: Path) -> None:
             (4 << 30, 2 << 30, 3 << 30),
         ]
         assert "3 GiB to 4 GiB" in image.gaps[0].detail
-
-
-@pytest.mark.parametrize("pack", [zstd.compress, gzip.compress], ids=["zst", "gz"])
-def test_packed_images(pack: Callable[[bytes], bytes], told: Callable[..., Told]) -> None:
-    read = told(pack(MEMORY), "image.raw.zst")
-    assert (read.pids(), read.gaps) == ([4, 796, 4920, 5120], [])
-
-
-def test_a_packed_image_that_ends_too_soon(told: Callable[..., Told]) -> None:
-    packed = gzip.compress(MEMORY)
-    assert told(packed[: len(packed) // 2]).gap("damaged or end too soon").why == "truncated"
-
-
-def test_a_bomb_is_not_unfolded(told: Callable[..., Told], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("postvakt.memory.packed.MOST", 1 << 22)
-    assert told(zstd.compress(bytes(1 << 24))).gap("unfolds to more than").why == "limited"
 
 
 def test_a_refusal_is_an_error_for_those_who_open_by_themselves(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from postvakt import __version__, artifacts, detect
-from postvakt.commands import correlate, facts_file, plans, reports, second_look, work
+from postvakt import __version__, detect
+from postvakt.commands import correlate, facts_file, plans, readers, reports, second_look, work
 from postvakt.errors import ContentError, UsageError
 from postvakt.model.directive import Directive
 from postvakt.model.evidence import Member
@@ -70,8 +70,8 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         root_of=root_of,
         spans=[span for r in results for span in r.spans],
         gaps=[*gaps, *_of_the_case(named.gaps, intakes)],
-        matches=list(matches.groups(case, found, artifacts.TABLES, _explainer(prepared.plan))),
-        specs=artifacts.TABLES,
+        matches=list(matches.groups(case, found, readers.TABLES, _explainer(prepared.plan))),
+        specs=readers.TABLES,
         acknowledged=acknowledgements(case),
         said=facts_file.said(case, directive, [host.name for host in concluded]),
         seen=second_look.look(case, found, results, rules, owners, members),
@@ -110,16 +110,20 @@ def _given_up(done: Iterable[Done]) -> Iterator[Gap]:
     for task, outcome in done:
         if outcome.state != "quarantined":
             continue
-        for given in task.spec.get("members", ()):
+        whole = [task.spec["member"]] if task.function == "sweep" else []
+        for given in task.spec.get("members", whole):
             member = msgspec.convert(given[1] if task.function == "scan" else given, Member)
             yield Gap(
-                artifact="file:web" if task.function == "scan" else member.artifact,
+                artifact=GIVEN_UP.get(task.function, member.artifact),
                 why=msgspec.convert(outcome.why, type=_WHY),
                 detail=outcome.detail,
                 source=member.path,
                 evidence=member.evidence,
             )
 
+
+GIVEN_UP = {"scan": "file:web", "sweep": "mem_yara"}
+"""What is not looked at where a task of a function is given up, if it is not the artifact that it reads."""
 
 _WHY: Any = Gap.__annotations__["why"]
 

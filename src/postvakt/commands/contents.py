@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
-from postvakt import artifacts, content
-from postvakt.commands import plans, query
+from postvakt import content
+from postvakt.commands import plans, query, readers
 from postvakt.errors import UsageError
 
 
@@ -75,5 +75,5 @@ def show(name: str) -> str:
             return next(
                 (t.text for t in (*own.rules, *own.yara) if t.path == rule.path), f"{rule.id}: {rule.title}"
             )
-    tables = ", ".join(artifacts.TABLES)
+    tables = ", ".join(readers.TABLES)
     raise UsageError(f"{name}: no rule or directive of that name; `content list` shows all. Tables: {tables}")

@@ -7,7 +7,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postvakt import artifacts, detect
+from postvakt import detect
+from postvakt.commands import readers
 from postvakt.model.correlation import Correlation
 from postvakt.model.gap import Gap
 from postvakt.reason.correlating import Met, Seen, correlate
@@ -91,7 +92,7 @@ class _Matches:
         for part, places in by_part.items():
             rows = self._rows(part, [row for row, *_ in places]) if fields else {}
             for row, at, time, table in places:
-                spec = artifacts.TABLES[table]
+                spec = readers.TABLES[table]
                 told = detect.told(self._plan, rule, spec, rows[row], fields) if fields else {}
                 yield Seen(rule, time, at, told)
 

@@ -1,12 +1,15 @@
 """What a task gathers: rows on their way into parts, asked while in cache; what was counted; matches and Gaps."""
 
 import contextlib
+import functools
 from collections.abc import Iterator
+from pathlib import Path
 
 import msgspec
 import pyarrow as pa
 
 from postvakt import detect
+from postvakt.commands import readers
 from postvakt.model.evidence import Member
 from postvakt.model.gap import Clue, Gap
 from postvakt.model.rule import Match
@@ -18,10 +21,28 @@ from postvakt.tables.rows import BATCH_ROWS, schema
 from postvakt.tables.tally import Tally
 
 
+def plan_file(plan: str) -> str:
+    """Return where a compiled plan of that hash lies in the case."""
+    return f"plan/{plan[:32]}.bin"
+
+
+@functools.lru_cache(maxsize=2)
+def plan_of(case: str, plan: str) -> detect.Plan:
+    """Return a compiled plan of a case. Raises ContentError where it is not readable."""
+    return detect.Plan.from_bytes(Path(case, plan_file(plan)).read_bytes())
+
+
+@functools.lru_cache(maxsize=2)
+def _matcher(case: str, plan: str) -> detect.Matcher:
+    return detect.Matcher(plan_of(case, plan), list(readers.TABLES.values()))
+
+
 @contextlib.contextmanager
-def gathering(case: Case, plan: str, name: str, matcher: detect.Matcher | None) -> Iterator["Gathered"]:
-    """Gather what a task gives; its parts and matches are published when the context ends well."""
+def gathering(case: Case, plan: str, name: str) -> Iterator["Gathered"]:
+    """Gather what a task gives; its parts and matches are published when the context ends well. Nothing is asked where
+    no plan is named."""
     with contextlib.ExitStack() as published:
+        matcher = _matcher(str(case.root), plan) if plan else None
         gathered = Gathered(case, plan, name, matcher, published)
         yield gathered
         gathered.finish()
@@ -71,9 +92,9 @@ class Gathered:
             )
         )
 
-    def count(self, tally: Tally, member: Member) -> None:
-        """Keep what was counted of a member's rows of one table."""
-        self.spans += tally.spans(member.path, member.evidence, member.size)
+    def count(self, tally: Tally, member: Member, size: int | None = None) -> None:
+        """Keep what was counted of a member's rows of one table, that were read from `size` bytes: all of it."""
+        self.spans += tally.spans(member.path, member.evidence, member.size if size is None else size)
         self.clues += [
             msgspec.structs.replace(clue, source=member.path, evidence=member.evidence)
             for clue in tally.clues()
@@ -83,7 +104,7 @@ class Gathered:
         """Ask a stamped batch whose first row is row `offset` of a part."""
         if self._matcher is None:
             return
-        hits = self._matcher.match(table, batch)
+        hits = [*self._matcher.match(table, batch), *self._told(table, batch)]
         if not hits:
             return
         places = pa.array([hit.row for hit in hits], pa.int64())
@@ -104,6 +125,15 @@ class Gathered:
                     detail=hit.detail,
                 )
             )
+
+    def _told(self, table: str, batch: pa.RecordBatch) -> list[detect.Hit]:
+        """Return the rows that name the rule which found them; a rule that is asked no more finds nothing."""
+        columns = readers.TABLES[table].told_by
+        if columns is None:
+            return []
+        asked = {rule.id for rule in plan_of(str(self._case.root), self._plan).rules}
+        told = zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+        return [detect.Hit(rule, row, said or "") for row, (rule, said) in enumerate(told) if rule in asked]
 
     def match(self, match: Match) -> None:
         """Keep a match."""

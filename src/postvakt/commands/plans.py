@@ -7,9 +7,10 @@ from pathlib import Path
 import msgspec
 
 from postvakt import __version__, content, detect
-from postvakt.commands import asked
-from postvakt.commands.work import plan_file
+from postvakt.commands import readers
+from postvakt.commands.gathering import plan_file
 from postvakt.errors import ContentError
+from postvakt.memory.carving import anchors
 from postvakt.tables.case import Case
 
 
@@ -62,17 +63,21 @@ def prepare(case: Case, chosen: Packs) -> Prepared:
     if case.path(path).is_file():
         plan = detect.Plan.from_bytes(case.path(path).read_bytes())
     else:
-        plan = detect.compile_plan(sigma, yara, indicators, list(asked.TABLES.values()))
+        plan = _compiled(sigma, yara, indicators)
         case.write(path, plan.to_bytes())
     return Prepared(hash=hashed, yara_hash=_hash(yara), plan=plan, content=own)
 
 
 def compile_all(own: content.Content, chosen: Packs) -> detect.Plan:
     """Return a plan without a case, for checking and listing."""
-    return detect.compile_plan(*_gather(own, chosen), list(asked.TABLES.values()))
+    return _compiled(*_gather(own, chosen))
 
 
 Texts = list[detect.RuleText]
+
+
+def _compiled(sigma: Texts, yara: Texts, indicators: Texts) -> detect.Plan:
+    return detect.compile_plan(sigma, yara, indicators, list(readers.TABLES.values()), anchors.source())
 
 
 def _gather(own: content.Content, chosen: Packs) -> tuple[Texts, Texts, Texts]:
@@ -107,7 +112,7 @@ def _texts(places: Iterable[str], endings: tuple[str, ...]) -> Iterator[detect.R
 def _hash(texts: Iterable[detect.RuleText]) -> str:
     """Name texts by content; the tables they are asked of and the version of the code belong to it."""
     made = hashlib.sha256(__version__.encode())
-    for spec in asked.TABLES.values():
+    for spec in readers.TABLES.values():
         made.update(msgspec.json.encode(spec))
     for text in texts:
         made.update(msgspec.json.encode((text.path, text.text, text.origin)))

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from postvakt import artifacts, content
-from postvakt.commands import work
+from postvakt import content
+from postvakt.commands import readers, work
 from postvakt.errors import EvidenceError, UsageError
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.evidence import Member
@@ -57,7 +57,7 @@ def faults(one: Hunt) -> Iterator[str]:
     """Yield what is wrong with a saved question: it is asked of a case in which nothing was read."""
     connection = duckdb.connect(":memory:")
     try:
-        views.register(connection, list(artifacts.TABLES.values()), None)
+        views.register(connection, list(readers.TABLES.values()), None)
         columns = tuple(connection.sql(one.sql).columns)
     except duckdb.Error as why:
         yield f"the question cannot be asked: {' '.join(str(why).split())}"
@@ -74,12 +74,12 @@ def _connect(case: Case) -> duckdb.DuckDBPyConnection:
     connection.execute("set timezone = 'UTC'")
     connection.execute("set allowed_directories = [?]", [str(case.root.absolute())])
     connection.execute("set enable_external_access = false")
-    known = [(spec.name, spec.title) for spec in artifacts.TABLES.values()] + list(views.VIEWS.items())
+    known = [(spec.name, spec.title) for spec in readers.TABLES.values()] + list(views.VIEWS.items())
     connection.register(
         "tables",
         pa.table({"name": [name for name, _ in known], "title": [title for _, title in known]}),
     )
-    views.register(connection, list(artifacts.TABLES.values()), case, _owners(case))
+    views.register(connection, list(readers.TABLES.values()), case, _owners(case))
     for name, file in CONCLUSIONS.items():
         path = case.path(file)
         if not path.is_file():

@@ -9,8 +9,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from postvakt import artifacts
-from postvakt.commands import work
+from postvakt.commands import readers, work
 from postvakt.model.baseline import BaselineRow
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.evidence import Member
@@ -44,7 +43,7 @@ def look(
     written = {(m.evidence, m.path): m.modified for m in members if m.modified}
     staged = frozenset(rule.id for rule in rules.values() if rule.stage)
     of_host: dict[str, list[Trace]] = defaultdict(list)
-    for trace in traces(case, found, staged, artifacts.TABLES, joining.trace_of):
+    for trace in traces(case, found, staged, readers.TABLES, joining.trace_of):
         for name in owners.of(trace.evidence, trace.source):
             of_host[name].append(trace)
     parts: dict[str, dict[str, list[Piece]]] = defaultdict(lambda: defaultdict(list))

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
-from postvakt import __version__, artifacts
+from postvakt import __version__
 from postvakt.artifacts import files
-from postvakt.commands import work
+from postvakt.commands import readers, sweeping, work
 from postvakt.commands.plans import Prepared
 from postvakt.model.evidence import Member
 from postvakt.model.task import Outcome, ParseResult, PartRef, Task
@@ -20,6 +20,10 @@ GROUP_MEMBERS = 64
 """Small files are read in groups of about half a second, so that handing out work costs nothing beside it."""
 
 SCAN_GROUP_BYTES = 32 * 1024 * 1024
+
+SHARE_BYTES = 512 * 1024 * 1024
+MOST_SHARES = 256
+"""A memory image is gone through in shares of some seconds each, so that every worker has some and progress is seen."""
 
 
 def take_in(case: Case, paths: Iterable[str]) -> list[Task]:
@@ -44,6 +48,52 @@ def of_case(case: Case, intakes: Sequence[work.Intake], plan: Prepared) -> list[
         found += _readings(case, intake, members, plan.hash)
         found += _scans(case, intake, members, plan)
     return found
+
+
+def of_memory(case: Case, done: Iterable[tuple[Task, Outcome]], plan: Prepared) -> list[Task]:
+    """Return the tasks that go through every byte of the memory images whose tables were read."""
+    found: list[Task] = []
+    for task, outcome in done:
+        if outcome.result is None or task.function != "read":
+            continue
+        spec = msgspec.convert(task.spec, work.Read)
+        images = [member for member in spec.members if member.artifact in readers.OF_MEMORY]
+        parts = msgspec.convert(outcome.result, ParseResult).parts if images else ()
+        for member in images:
+            found += _shares(case, spec.path, member, parts, plan)
+    return found
+
+
+def _shares(
+    case: Case, path: str, member: Member, parts: Sequence[PartRef], plan: Prepared
+) -> Iterator[Task]:
+    """Yield a task for each share of an image that was opened: it has a row of its own."""
+    image = sweeping.image_of(case, member, parts)
+    if image is None:
+        return
+    held = tuple(
+        part for part in parts if part.table in ("mem_process", "mem_region") and member.path in part.sources
+    )
+    count = 1 if image.program else max(1, min(MOST_SHARES, -(-image.size // SHARE_BYTES)))
+    for share in range(count):
+        spec = sweeping.GoThrough(
+            case=str(case.root),
+            path=path,
+            member=member,
+            share=share,
+            of=count,
+            parts=held,
+            plan=plan.hash,
+            program=image.program,
+        )
+        made_of = (member.evidence, member.path, member.sha256, *(part.path for part in held))
+        yield Task(
+            id=key("sweep", __version__, plan.yara_hash, *made_of, str(share), str(count)),
+            function="sweep",
+            spec=_spec(spec),
+            bytes=image.size // count,
+            title=member.path,
+        )
 
 
 def split(task: Task) -> list[Task]:
@@ -94,7 +144,7 @@ def _readings(case: Case, intake: work.Intake, members: Iterable[Member], plan: 
     relevant = [member for member in members if member.artifact]
     for group in _groups(relevant, GROUP_BYTES):
         made_of = [
-            f"{m.path}{m.sha256}{m.artifact}{artifacts.BY_NAME[m.artifact].artifact.version}" for m in group
+            f"{m.path}{m.sha256}{m.artifact}{readers.BY_NAME[m.artifact].artifact.version}" for m in group
         ]
         yield Task(
             id=key("read", __version__, intake.evidence.id, *made_of),

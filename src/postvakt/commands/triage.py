@@ -64,6 +64,7 @@ def _read_and_ask(
     case: Case, engine: engines.Engine, intakes: list[work.Intake], plan: plans.Prepared
 ) -> list[conclude.Done]:
     done = list(run_all(engine, tasks.of_case(case, intakes, plan)))
+    done += run_all(engine, tasks.of_memory(case, done, plan))
     done += run_all(engine, tasks.to_ask_again(case, done, plan))
     case.clean()
     return done

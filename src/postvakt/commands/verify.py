@@ -4,8 +4,8 @@ from pathlib import Path
 
 import msgspec
 
-from postvakt import artifacts, evidence
-from postvakt.commands import work
+from postvakt import evidence
+from postvakt.commands import readers, work
 from postvakt.errors import EvidenceError
 from postvakt.model.evidence import Member
 from postvakt.tables.case import Case
@@ -38,7 +38,7 @@ def _compare(case: Case, intake: work.Intake) -> list[str]:
     before = {member.path: member for member in case.lines(intake.file, Member)}
     try:
         taken = evidence.take_in(
-            intake.evidence.path, [reader.artifact for reader in artifacts.READERS], scratch=case.scratch
+            intake.evidence.path, [reader.artifact for reader in readers.READERS], scratch=case.scratch
         )
     except EvidenceError as why:
         return [str(why)]

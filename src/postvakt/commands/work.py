@@ -1,9 +1,9 @@
 """What a worker does: the functions that tasks name. Here a batch is parsed, counted, matched and written while it
 is still in cache; nothing else in the house touches evidence."""
 
-import contextlib
 import functools
 import gc
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from postvakt import artifacts, detect, evidence
+from postvakt import detect, evidence
 from postvakt.artifacts import files
-from postvakt.commands.gathering import Gathered, gathering
+from postvakt.commands import readers, sweeping
+from postvakt.commands.gathering import Gathered, gathering, plan_of
 from postvakt.model.clock import micros
 from postvakt.model.evidence import Evidence, Member, Source
 from postvakt.model.gap import Gap
@@ -85,14 +86,22 @@ YOUNG_OBJECTS = 100_000
 def perform(function: str, spec: dict[str, Any]) -> Any:
     """Run the function that a task names, on its specification; both ends are plain JSON values."""
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
+    _work_in(Path(spec["case"]))
     kind, run = FUNCTIONS[function]
     return msgspec.to_builtins(run(msgspec.convert(spec, kind)))
+
+
+def _work_in(case: Path) -> None:
+    """Have everything that needs a file on disk make it in the case; a worker serves one case."""
+    scratch = Case(case).scratch
+    scratch.mkdir(parents=True, exist_ok=True)
+    tempfile.tempdir = str(scratch)
 
 
 def take_in(spec: TakeIn) -> Intake:
     """List, hash and recognise everything in one hand-in."""
     case = Case(Path(spec.case))
-    taken = evidence.take_in(spec.path, [r.artifact for r in artifacts.READERS], scratch=case.scratch)
+    taken = evidence.take_in(spec.path, [r.artifact for r in readers.READERS], scratch=case.scratch)
     name = f"intake/{taken.evidence.id}.jsonl"
     case.write_lines(name, taken.members)
     return Intake(evidence=taken.evidence, file=name, members=len(taken.members), gaps=tuple(taken.gaps))
@@ -102,7 +111,7 @@ def read(spec: Read) -> ParseResult:
     """Parse members, match every batch, write parts."""
     case = Case(Path(spec.case))
     name = key(*(f"{m.evidence}{m.path}" for m in spec.members))
-    with _gathering(case, spec.plan, name) as gathered:
+    with gathering(case, spec.plan, name) as gathered:
         for member in spec.members:
             _read_one(evidence.source(spec.path, member, scratch=case.scratch), gathered)
     return gathered.result()
@@ -110,7 +119,7 @@ def read(spec: Read) -> ParseResult:
 
 def _read_one(source: Source, gathered: Gathered) -> None:
     member = source.member
-    reader = artifacts.BY_NAME[member.artifact]
+    reader = readers.BY_NAME[member.artifact]
     tallies: dict[str, Tally] = {}
     try:
         for piece in reader.parse(source):
@@ -152,7 +161,7 @@ def list_files(spec: List) -> ParseResult:
     path = file_part(spec.evidence)
     target = schema(files.FILE, stamped=True)
     name = key("file", spec.evidence)
-    with _gathering(case, spec.plan, name) as gathered, case.part(path, target) as writer:
+    with gathering(case, spec.plan, name) as gathered, case.part(path, target) as writer:
         for start in range(0, len(members), BATCH_ROWS):
             chosen = members[start : start + BATCH_ROWS]
             rows = ({**row, "evidence": spec.evidence} for row in files.rows(chosen))
@@ -192,7 +201,7 @@ def scan(spec: Scan) -> ParseResult:
     """Scan the contents of files with YARA."""
     case = Case(Path(spec.case))
     name = key("scan", *(f"{m.evidence}{m.path}" for _, m in spec.members))
-    with _gathering(case, spec.plan, name) as gathered:
+    with gathering(case, spec.plan, name) as gathered:
         for row, member in spec.members:
             for hit in _scan_one(spec, case, member, gathered):
                 gathered.match(
@@ -228,7 +237,7 @@ def _scan_one(spec: Scan, case: Case, member: Member, gathered: Gathered) -> lis
 def ask(spec: Ask) -> ParseResult:
     """Ask parts that were written before; the evidence is not touched."""
     case = Case(Path(spec.case))
-    with _gathering(case, spec.plan, key("ask", spec.parse)) as gathered:
+    with gathering(case, spec.plan, key("ask", spec.parse)) as gathered:
         for part in spec.parts:
             offset = 0
             with pq.ParquetFile(case.path(part.path)) as file:
@@ -238,28 +247,9 @@ def ask(spec: Ask) -> ParseResult:
     return msgspec.structs.replace(gathered.result(), parse=spec.parse)
 
 
-def plan_file(plan: str) -> str:
-    """Return where a compiled plan of that hash lies in the case."""
-    return f"plan/{plan[:32]}.bin"
-
-
-@functools.lru_cache(maxsize=2)
-def _plan(case: str, plan: str) -> detect.Plan:
-    return detect.Plan.from_bytes(Path(case, plan_file(plan)).read_bytes())
-
-
-def _gathering(case: Case, plan: str, name: str) -> contextlib.AbstractContextManager[Gathered]:
-    return gathering(case, plan, name, _matcher(str(case.root), plan) if plan else None)
-
-
-@functools.lru_cache(maxsize=2)
-def _matcher(case: str, plan: str) -> detect.Matcher:
-    return detect.Matcher(_plan(case, plan), list(artifacts.TABLES.values()))
-
-
 @functools.lru_cache(maxsize=2)
 def _scanner(case: str, plan: str) -> detect.Scanner:
-    return detect.Scanner(_plan(case, plan))
+    return detect.Scanner(plan_of(case, plan))
 
 
 FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
@@ -267,6 +257,7 @@ FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "read": (Read, read),
     "list": (List, list_files),
     "scan": (Scan, scan),
+    "sweep": (sweeping.GoThrough, sweeping.go_through),
     "ask": (Ask, ask),
 }
 """What a task may name; anything else in a ledger is refused."""

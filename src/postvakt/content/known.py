@@ -29,14 +29,14 @@ TABLES = frozenset((
 ))  # fmt: skip
 
 COVERAGE = TABLES | {"memory"}
-"""What can be read; of `memory` nothing can be read yet, so that what needs it is told as not done."""
+"""What can be read; `memory` is an image of a machine's memory with that of its programs."""
 
 RUNS = ("msert-full", "msert-quick", "test-proxylogon")
 """Scans and checks whose runs are told, by the ids of their rows."""
 
 SPLIT = frozenset((
-    "cmdlet_infra", "event", "exchange_log", "file", "http_proxy", "iis", "mem_carved", "mem_yara", "registry_key",
-    "registry_trace", "registry_value",
+    "cmdlet_infra", "event", "exchange_log", "file", "http_proxy", "iis", "mem_carved", "mem_image", "mem_yara",
+    "registry_key", "registry_trace", "registry_value",
 ))  # fmt: skip
 """Tables whose coverage is also counted by a value of their own: `event:Security`, `file:web`."""
 

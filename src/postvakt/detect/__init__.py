@@ -1,10 +1,11 @@
 """Detection: rules and indicators compiled once into a plan, asked of tables by columns, explained by row."""
 
-from postvakt.detect.compile import compile_plan
+from postvakt.detect.compile import compile_plan, yara_ids
 from postvakt.detect.explain import Explanation, Part, explain, told
 from postvakt.detect.matcher import Hit, Matcher
 from postvakt.detect.plan import Plan, RuleText
 from postvakt.detect.yara import ScanHit, Scanner
+from postvakt.detect.yara_memory import memory_finder
 
 __all__ = [
     "Explanation",
@@ -17,5 +18,7 @@ __all__ = [
     "Scanner",
     "compile_plan",
     "explain",
+    "memory_finder",
     "told",
+    "yara_ids",
 ]

@@ -8,7 +8,7 @@ from postvakt.errors import ContentError
 from postvakt.model.correlation import Correlation
 from postvakt.model.rule import NotAsked, Rule
 
-FORMAT = 3
+FORMAT = 4
 """Counts up whenever a plan's shape or meaning changes, so that no worker reads another version's plan."""
 
 Op = Literal[
@@ -71,6 +71,7 @@ class Plan(msgspec.Struct, frozen=True):
     `yara` holds the compiled YARA rules, packed: plain signatures on disk would be taken for what they describe.
     `filtered` are rules that a filter has ask more, each with the filter as the reason.
     `yara_names` are the (namespace, name) of the YARA rules that are asked, in the order of their ids.
+    `memory` holds those of them that memory is asked, with the anchors of its carvers; `not_of_memory` the others.
     """
 
     format: int
@@ -82,6 +83,8 @@ class Plan(msgspec.Struct, frozen=True):
     yara_names: tuple[tuple[str, str], ...] = ()
     correlations: tuple[Correlation, ...] = ()
     filtered: tuple[NotAsked, ...] = ()
+    memory: bytes = b""
+    not_of_memory: tuple[NotAsked, ...] = ()
 
     def served_only(self) -> frozenset[str]:
         """Return the ids of the rules whose matches correlations alone tell, as their authors want it. None of ours is

@@ -1,13 +1,11 @@
 """Whose a physical page is: what a scanner found in memory, led back to programs and their addresses."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TypeAlias
 
 import numpy as np
 
-from postvakt.memory.machine import Machine
 from postvakt.memory.paging import FRAME, LARGE, TRANSITION, VALID, Tables
-from postvakt.memory.process import Process
 
 USER_TABLES = 256
 """Entries of the first table that are of the user's half."""
@@ -23,45 +21,47 @@ Small: TypeAlias = np.ndarray[tuple[int], np.dtype[np.uint32]]
 class Owners:
     """The programs' pages by physical address. A shared page has several owners; the kernel's pages have none.
 
-    `cut` tells whether a bound was met, so that "nobody's" may be somebody's.
+    `directories` are the physical addresses of the programs' page tables, `end` the first address after the image's
+    last. `frames`, `addresses` and `ordinals` have a row for each page of each program, by physical page number: that,
+    the virtual address, and the program's place among the directories. `cut` tells whether a bound was met, so that
+    "nobody's" may be somebody's.
     """
 
-    def __init__(self, machine: Machine) -> None:
-        self._processes = [f.process for f in machine.found if f.process.peb and not f.process.exited]
-        self._tables = machine.tables
-        self._end = machine.memory.size
+    def __init__(self, tables: Tables, end: int, directories: Iterable[int]) -> None:
+        self._tables = tables
+        self._end = end
         self.cut = False
         self._budget = MOST_TABLES
         frames: list[Small] = []
         addresses: list[Numbers] = []
-        owners: list[Small] = []
+        ordinals: list[Small] = []
         held = 0
-        for ordinal, told in enumerate(self._processes):
-            for found, at in self._pages(told.directory):
+        for ordinal, directory in enumerate(directories):
+            for found, at in self._pages(directory):
                 held += len(found)
                 if held > MOST_PAGES:
                     self.cut = True
                     break
                 frames.append((found >> np.uint64(12)).astype(np.uint32))
                 addresses.append(at)
-                owners.append(np.full(len(found), ordinal, np.uint32))
+                ordinals.append(np.full(len(found), ordinal, np.uint32))
         whole = np.concatenate(frames) if frames else np.empty(0, np.uint32)
         order = np.argsort(whole, kind="stable")
-        self._frames = whole[order]
-        self._addresses = np.concatenate(addresses)[order] if addresses else np.empty(0, np.uint64)
-        self._owners = np.concatenate(owners)[order] if owners else np.empty(0, np.uint32)
+        self.frames = whole[order]
+        self.addresses = np.concatenate(addresses)[order] if addresses else np.empty(0, np.uint64)
+        self.ordinals = np.concatenate(ordinals)[order] if ordinals else np.empty(0, np.uint32)
 
-    def of(self, physical: int) -> Iterator[tuple[Process, int]]:
-        """Yield the programs in whose memory a physical address lies, with its virtual address there."""
+    def of(self, physical: int) -> Iterator[tuple[int, int]]:
+        """Yield the programs in whose memory a physical address lies, by their place, with its virtual address."""
         if physical >> 44:
             return
         page = np.uint32(physical >> 12)
         first, last = (
-            np.searchsorted(self._frames, page, "left"),
-            np.searchsorted(self._frames, page, "right"),
+            np.searchsorted(self.frames, page, "left"),
+            np.searchsorted(self.frames, page, "right"),
         )
         for index in range(int(first), int(last)):
-            yield self._processes[int(self._owners[index])], int(self._addresses[index]) | physical & 0xFFF
+            yield int(self.ordinals[index]), int(self.addresses[index]) | physical & 0xFFF
 
     def _pages(self, directory: int) -> Iterator[tuple[Numbers, Numbers]]:
         """Yield (physical, virtual) addresses of 4 KiB pages in the user's half, table by table."""

@@ -8,7 +8,7 @@ from typing import BinaryIO
 import msgspec
 import numpy as np
 
-from postvakt.memory import containers, crashdump, packed
+from postvakt.memory import containers, crashdump
 from postvakt.memory.physical import PAGE, Image, RefusedError
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Gap
@@ -64,14 +64,6 @@ def opened(source: Source) -> Iterator[Opened]:
         file: BinaryIO = files.enter_context(Path(path).open("rb"))
         gaps: list[Gap] = []
         head = file.read(PAGE)
-        if packed.is_packed(head):
-            file.seek(0)
-            plain, wrong = packed.unpacked(file, source.member.size)
-            file = files.enter_context(plain)
-            if wrong:
-                gaps.append(_gap("truncated", wrong))
-            file.seek(0)
-            head = file.read(PAGE)
         yield _by_content(file, head, source, path, gaps)
 
 

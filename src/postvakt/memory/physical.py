@@ -148,14 +148,40 @@ class Image:
             return None
         return piece
 
-    def windows(self, size: int, overlap: int) -> Iterator[tuple[int, bytes]]:
-        """Yield every present byte in windows of at most `size` bytes with the address of each.
+    def shares(self, count: int) -> list[tuple[int, int]]:
+        """Return the image cut into ranges of addresses that hold about as many bytes each, a page at the least."""
+        goal, held, low = max(PAGE, -(-self.present // count)), 0, 0
+        bounds: list[int] = []
+        for start, size in zip(self._starts, self._sizes, strict=True):
+            at = start
+            while held + start + size - at > goal and len(bounds) < count - 1:
+                at = max(at, (at + goal - held) // PAGE * PAGE)
+                bounds.append(at)
+                held = 0
+            held += start + size - at
+        ranges = []
+        for bound in (*bounds, self._end):
+            if bound > low:
+                ranges.append((low, bound))
+                low = bound
+        return ranges
+
+    def within(self, low: int, high: int) -> int:
+        """Return how many bytes of a range of addresses are present."""
+        pairs = zip(self._starts, self._sizes, strict=True)
+        return sum(max(0, min(start + size, high) - max(start, low)) for start, size in pairs)
+
+    def windows(
+        self, size: int, overlap: int, between: tuple[int, int] = (0, HIGHEST_PHYSICAL)
+    ) -> Iterator[tuple[int, bytes]]:
+        """Yield every present byte between two addresses in windows of at most `size` bytes with the address of each.
 
         Windows of one stretch overlap by `overlap` bytes. Holes of a sparse file, which read as zeros, are left out.
         """
         if not 0 <= overlap < size:
             raise ValueError(f"windows of {size} bytes cannot overlap by {overlap}")
-        for start, end in self._stretches():
+        for first, last in self._stretches():
+            start, end = max(first, between[0]), min(last, between[1])
             at = start
             while at < end:
                 at = max(at, self._to_data(at, end))

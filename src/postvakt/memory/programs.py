@@ -126,6 +126,7 @@ class Program:
             "time": unix(self.dump.taken),
             "locator": 0,
             "container": "minidump",
+            "holds": "program",
             "bytes": memory.present,
             "runs": sum(1 for _ in memory.runs),
             "build": self.dump.build or None,

@@ -49,13 +49,14 @@ MEMORY_IMAGE = Artifact(
 )
 MEMORY_RAW = Artifact(
     name="memory_raw",
-    title="Memory images without a header: raw, also packed",
+    title="Memory images without a header: raw",
     tables=MEMORY_IMAGE.tables,
     where="as acquired: *.raw, *.mem, *.vmem, *.dmp",
     paths=(
-        r"\.(?:raw|mem|vmem|dmp|lime|core)(?:\.zst)?$",
-        r"(?:^|/)[^/]*(?:memdump|physmem|winpmem|memory)[^/]*\.(?:bin|img|dd)(?:\.zst)?$",
+        r"\.(?:raw|mem|vmem|dmp|lime|core)$",
+        r"(?:^|/)[^/]*(?:memdump|physmem|winpmem|memory)[^/]*\.(?:bin|img|dd)$",
     ),
+    binary=True,
 )
 """Apart from the other, because what has no header is told by its name alone."""
 
@@ -182,6 +183,7 @@ class Reading:
         row = windows.row
         return {
             **_bare(self.image),
+            "holds": "kernel" if self._kernel_only() else "system",
             "time": rows.instant(windows.shared.clock) if windows.shared else self._header_time(),
             "scanned": machine.scanned_bytes,
             "build": windows.build,
@@ -241,10 +243,18 @@ class Reading:
                 "unsupported", f"{title}: where network endpoints keep their data is not known; none is told"
             )
 
-    def _memory_gaps(self) -> Iterator[Gap]:
+    def _alive(self) -> tuple[list[Seen], list[Seen]]:
+        """Return the programs that run, and those of them whose own memory is not there."""
         alive = [one for one in self.seen if one.process.peb and not one.process.exited]
-        without = [one for one in alive if one.parameters is None]
-        if alive and len(without) == len(alive):
+        return alive, [one for one in alive if one.parameters is None]
+
+    def _kernel_only(self) -> bool:
+        alive, without = self._alive()
+        return len(without) == len(alive)
+
+    def _memory_gaps(self) -> Iterator[Gap]:
+        alive, without = self._alive()
+        if alive and self._kernel_only():
             kind = self.image.header.kind if self.image.header else 0
             dump = "a kernel-only dump: " if kind in crashdump.KERNEL_ONLY else ""
             yield _gap("lost", f"{dump}no w3wp memory in this file, nor that of any other program")
@@ -263,6 +273,7 @@ def _bare(image: Opened) -> Row:
         "time": None,
         "locator": 0,
         "container": image.container,
+        "holds": "unknown",
         "bytes": image.memory.present,
         "scanned": image.memory.present,
         "highest": min(image.memory.size, (1 << 63) - 1),

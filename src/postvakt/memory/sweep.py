@@ -33,6 +33,7 @@ MEM_YARA = TableSpec(
         *PLACE,
     ),
     split="process",
+    told_by=("rule", "text"),
 )
 
 

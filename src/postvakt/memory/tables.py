@@ -29,6 +29,10 @@ MEM_IMAGE = TableSpec(
     logsources=(LogSource(product="windows", service="mem_image"),),
     columns=(
         Column("container", about="raw, crash dump, LiME, ELF core, minidump"),
+        Column(
+            "holds",
+            about="system: a machine and its programs; kernel: without these; program: one; unknown: not told",
+        ),
         Column("bytes", "int", unit="bytes", about="of memory that are in the image"),
         Column("scanned", "int", unit="bytes", about="that the search for pool tags went over"),
         Column("highest", "int", unit="bytes", about="the first physical address after the last run"),
@@ -57,6 +61,7 @@ MEM_IMAGE = TableSpec(
         Column("symbols", about="name, GUID and age of the kernel's symbols, for an online machine to fetch"),
         Column("tier"),
     ),
+    split="holds",
 )
 
 MEM_PROCESS = TableSpec(

@@ -62,7 +62,8 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     `split` names the column by whose values coverage is counted apart (an event log's Channel).
     `facets` are counted apart too. `sequence` names a column of numbers without gaps (EventRecordID). `host_column`
     holds a server's own name, believed with `host_weight`. `quiet_hours` is the longest
-    silence that is normal for this source on a running server; None: silence proves nothing.
+    silence that is normal for this source on a running server; None: silence proves nothing. `told_by`
+    names the columns that hold the rule which found the row and what it saw, where rules found it first.
     """
 
     name: str
@@ -77,6 +78,7 @@ class TableSpec(msgspec.Struct, frozen=True, kw_only=True):
     host_column: str | None = None
     host_weight: int = 60
     quiet_hours: int | None = None
+    told_by: tuple[str, str] | None = None
 
     def column(self, name: str) -> Column | None:
         """Return the column of that name, or None."""

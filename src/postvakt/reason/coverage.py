@@ -17,6 +17,12 @@ from postvakt.model.task import Span
 LATE = "nothing before"
 """How the gap of a log begins that starts after the window."""
 
+CALLED = {"mem_image:system": "memory"}
+"""Coverage under the name that directives have for it: an image of a machine's memory with that of its programs."""
+
+CARVED = frozenset(("mem_carved", "mem_yara"))
+"""Tables whose times are read off pieces of text: none of them says until when the host was running."""
+
 END_TOLERANCE_HOURS = 24
 """A log may end this much (and its normal silence) before the acquisition and still reach up to it."""
 
@@ -38,10 +44,11 @@ def rows(spans: Iterable[Span], specs: Mapping[str, TableSpec]) -> tuple[Coverag
         if not span.split:
             grouped[span.table].append(span)
             continue
-        grouped[f"{span.table}:{span.split}"].append(span)
+        name = f"{span.table}:{span.split}"
+        grouped[CALLED.get(name, name)].append(span)
         if not span.facet:
             grouped[span.table].append(msgspec.structs.replace(span, sequences=()))
-    return tuple(_row(name, grouped[name], specs.get(name.split(":", 1)[0])) for name in sorted(grouped))
+    return tuple(_row(name, grouped[name], specs.get(grouped[name][0].table)) for name in sorted(grouped))
 
 
 def lost_gaps(coverage: Iterable[CoverageRow]) -> tuple[Gap, ...]:
@@ -83,7 +90,8 @@ def before_gaps(
 
 def acquired(coverage: Iterable[CoverageRow]) -> datetime | None:
     """Return the latest instant that any source of the host tells of: at least until then it was running."""
-    return max((row.last for row in coverage if row.last), default=None)
+    told = (row.last for row in coverage if row.last and row.artifact.partition(":")[0] not in CARVED)
+    return max(told, default=None)
 
 
 def reach(alternative: Alternative, coverage: Sequence[CoverageRow], window: Window) -> Reach:

@@ -121,6 +121,8 @@ SOURCES: dict[str, str] = {
     "http_proxy": "front end logs (Exchange Server\\V15\\Logging\\HttpProxy)",
     "iis": "web logs (inetpub\\logs\\LogFiles)",
     "memory": "an image of the system's memory",
+    "mem_carved": "what was carved out of memory",
+    "mem_yara": "what YARA found in memory",
     "mft_entry": "the table of the file system ($MFT of each volume)",
     "msert": "Safety Scanner's log (Windows\\debug\\msert.log)",
     "oab_generator": "address book logs (Exchange Server\\V15\\Logging\\OABGeneratorLog)",

@@ -30,13 +30,21 @@ Gather = Callable[[Any], bytes]
 """Returns the pages at physical addresses (a numpy array), one after the other; zeros for what cannot be read."""
 
 
-def of_windows(windows: Windows, taken: Any = None, *, sure: bool = False) -> Iterator[Stretch]:
+def of_windows(
+    windows: Windows, taken: Any = None, *, sure: bool = False, only: tuple[int, int] | None = None
+) -> Iterator[Stretch]:
     """Yield stretches of windows that come in the order of addresses, overlapping by any number of bytes or none.
 
     Windows without overlap are joined to the end of the one before. `taken` are the sorted physical page numbers that
-    are gone through elsewhere. `sure`: neighbours are known to belong together, as in a program's own dump.
+    are gone through elsewhere. `sure`: neighbours are known to belong together, as in a program's own dump. `only`:
+    the addresses between which rows may begin; what lies around them is context.
     """
-    for start, data, own in _owned(windows):
+    for start, data, owned in _owned(windows):
+        own = owned
+        if only is not None:
+            own = max(owned[0], only[0] - start), min(owned[1], only[1] - start)
+            if own[0] >= own[1]:
+                continue
         stretch = Stretch(
             data=data,
             own=own,
