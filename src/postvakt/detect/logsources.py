@@ -34,13 +34,17 @@ class Told(msgspec.Struct, frozen=True):
 
 
 class View(msgspec.Struct, frozen=True):
-    """A Sigma log source's share of the events: channels, ids (none: any), other names, a condition that goes along."""
+    """A Sigma log source's share of a table: channels, ids (none: any), other names, a condition that goes along.
+
+    A rule that speaks of one of the fields `without` is not asked of it: its rows have none of them.
+    """
 
     name: str
     channels: tuple[str, ...]
     ids: tuple[int, ...] = ()
     told: tuple[tuple[str, Told], ...] = ()
     guard: tuple[str, tuple[str, ...]] | None = None
+    without: frozenset[str] = frozenset()
 
 
 SERVICES: tuple[tuple[str, tuple[str, ...]], ...] = (
@@ -277,12 +281,22 @@ NO_LOG = (
 """Categories that no Windows event log holds, with what does."""
 
 EVERY_EVENT = View("", ())
+ANSWERS = frozenset(
+    ("sc-status", "sc_status", "status", "sc-substatus", "sc-win32-status", "sc-bytes", "time-taken")
+)
+"""Fields of a web server's log that tell how it answered: a request by itself has none of them."""
+CARVED = (
+    *(View(f"carved/{kind}", (), guard=("kind", (kind,))) for kind in ("iis", "http_proxy", "ecp_server")),
+    View("carved/http_request", (), guard=("kind", ("http_request",)), without=ANSWERS),
+)
+"""Pieces of memory that are lines of a log, or requests, each asked like the log that it would stand in."""
 _SERVICES = dict(SERVICES)
 _CATEGORIES = dict(CATEGORIES)
 VIEWS: dict[str, View] = {
     "": EVERY_EVENT,
     **{f"service/{name}": View(f"service/{name}", channels) for name, channels in SERVICES},
     **{view.name: view for _, views in CATEGORIES for view in views},
+    **{view.name: view for view in CARVED},
 }
 """Every view by its name. The empty name means all rows of a table."""
 
@@ -295,8 +309,9 @@ def places(
         if spec.name == EVENT:
             for view in _event_views(category, product, service):
                 yield EVENT, view
-        elif _serves(spec, category, product, service):
-            yield spec.name, EVERY_EVENT
+        else:
+            for name in dict.fromkeys(_views(spec, category, product, service)):
+                yield spec.name, VIEWS[name]
 
 
 def unserved(category: str | None, product: str | None, service: str | None) -> str:
@@ -321,20 +336,12 @@ def _event_views(category: str | None, product: str | None, service: str | None)
     return (EVERY_EVENT,) if product == "windows" else ()
 
 
-def _serves(spec: TableSpec, category: str | None, product: str | None, service: str | None) -> bool:
+def _views(spec: TableSpec, category: str | None, product: str | None, service: str | None) -> Iterator[str]:
+    """Yield the views of a table that serve a log source; the empty name for all of it."""
     if category is None and product == "exchange" and service == spec.name:
-        return True
+        yield ""
     asked = (category, product, service)
-    return any(
-        all(has is None or has == want for has, want in zip(_parts(source), asked, strict=True))
-        for source in spec.logsources
-        if any(_parts(source))
-    )
-
-
-def _parts(source: object) -> tuple[str | None, str | None, str | None]:
-    return (
-        getattr(source, "category", None),
-        getattr(source, "product", None),
-        getattr(source, "service", None),
-    )
+    for source in spec.logsources:
+        parts = (source.category, source.product, source.service)
+        if any(parts) and all(has is None or has == want for has, want in zip(parts, asked, strict=True)):
+            yield source.view

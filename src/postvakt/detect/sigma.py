@@ -200,6 +200,7 @@ def _add_document(document: Any, text: RuleText, tables: list[TableSpec], shelf:
         found = tuple(
             Route(table=table, view=view.name, guard=builder.guard(view))
             for table, view in logsources.places(*parts, tables)
+            if not view.without & builder.fields
         )
         if not found:
             raise Refused(logsources.unserved(*parts))
@@ -269,6 +270,7 @@ class _Builder:
 
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
+        self.fields: set[str] = set()
 
     def condition(self, detections: SigmaDetections) -> Node:
         """Return the rule's condition; several conditions mean any of them."""
@@ -315,6 +317,7 @@ class _Builder:
         return Node("not", parts=(node,)) if part.negated else node
 
     def _leaf(self, test: Test) -> Node:
+        self.fields.add(test.field)
         return Node("test", self._shelf.test(test))
 
     def _value(self, field: str | None, value: SigmaType) -> Node:

@@ -37,11 +37,13 @@ class Column(msgspec.Struct, frozen=True):
 
 
 class LogSource(msgspec.Struct, frozen=True):
-    """A Sigma log source that a table serves; None stands for any value of that part."""
+    """A Sigma log source that a table serves; None stands for any value of that part. `view` names which of its rows,
+    where it is not all of them."""
 
     category: str | None = None
     product: str | None = None
     service: str | None = None
+    view: str = ""
 
 
 class Facet(msgspec.Struct, frozen=True):

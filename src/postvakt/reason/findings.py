@@ -3,6 +3,7 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,6 +18,15 @@ AROUND = timedelta(hours=1)
 
 SAMPLES = 8
 """Matched rows that a finding shows; the others are counted, and found by `postvakt query`."""
+
+CARVED = (
+    "The lines stand in memory and in no log that was read: that log was deleted, has rolled over or was not "
+    "handed in; or somebody had lines of another server open on this one."
+)
+LOOSE = (
+    "It stands in memory and in no file that was read: it was written, sent or served here, or read by somebody, "
+    "such as by a scanner that looks for it."
+)
 
 COMPROMISED: tuple[Stage, ...] = (
     "access-gained",
@@ -51,13 +61,37 @@ def findings(
         by_rule[group.rule].append(group)
     found = [
         _yielded(
-            _finding(host, rules[rule], by_rule[rule], acknowledged.get(identity(rule, host))),
+            _loose(
+                _finding(host, rules[rule], by_rule[rule], acknowledged.get(identity(rule, host))),
+                {group.table for group in by_rule[rule]},
+            ),
             rules[rule],
             covered,
         )
         for rule in sorted(by_rule)
     ]
     return tuple(sorted(found, key=_gravity))
+
+
+def _loose(row: FindingRow, tables: AbstractSet[str]) -> FindingRow:
+    """Say less of what only pieces of memory show: a line of a log is one wherever it stands, content is not."""
+    if tables == {"mem_carved"} and row.stage in COMPROMISED:
+        return msgspec.structs.replace(
+            row,
+            title=f"{row.title}: carved from memory alone",
+            confidence="low" if row.confidence == "low" else "medium",
+            means=f"{row.means} {CARVED}",
+        )
+    if tables == {"mem_yara"}:
+        return msgspec.structs.replace(
+            row,
+            title=f"{row.title}: in memory alone",
+            stage="context" if row.stage else "",
+            level=LEVELS[min(LEVELS.index(row.level), LEVELS.index("medium"))],
+            confidence="low",
+            means=f"{row.means} {LOOSE}",
+        )
+    return row
 
 
 def _yielded(row: FindingRow, rule: Rule, covered: Mapping[str, CoverageRow]) -> FindingRow:

@@ -26,9 +26,11 @@ MEM_CARVED = TableSpec(
     locator="offset",
     logsources=(
         LogSource(product="windows", service="mem_carved"),
-        LogSource(category="webserver"),
-        LogSource(product="exchange", service="http_proxy"),
-        LogSource(product="exchange", service="ecp_server"),
+        LogSource(category="webserver", view="carved/iis"),
+        LogSource(category="webserver", view="carved/http_request"),
+        LogSource(service="iis", view="carved/iis"),
+        LogSource(product="exchange", service="http_proxy", view="carved/http_proxy"),
+        LogSource(product="exchange", service="ecp_server", view="carved/ecp_server"),
     ),
     # A carved line is asked like a line of its log; only names that rules for web servers use lead to other columns.
     fields=(
