@@ -75,6 +75,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         acknowledged=acknowledgements(case),
         said=facts_file.said(case, directive, [host.name for host in concluded]),
         seen=second_look.look(case, found, results, rules, owners, members),
+        memory=second_look.remembered(case, found, results, rules, owners),
         namings=named.words,
         askers=named.askers,
         builds=prepared.content.builds,

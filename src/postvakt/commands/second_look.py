@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from postvakt.commands import readers, work
 from postvakt.model.baseline import BaselineRow
@@ -15,11 +16,13 @@ from postvakt.model.conclusion import HostConclusion
 from postvakt.model.evidence import Member
 from postvakt.model.gap import Gap
 from postvakt.model.inventory import Naming
-from postvakt.model.rule import Rule
+from postvakt.model.memory import MemoryRow
+from postvakt.model.rule import LEVELS, Rule
 from postvakt.model.story import Trace
 from postvakt.model.task import ParseResult, PartRef
 from postvakt.reason import actors, joining, namings
 from postvakt.reason import baseline as reasoning
+from postvakt.reason.findings import identity
 from postvakt.reason.hosts import UNASSIGNED
 from postvakt.reason.report import Owners
 from postvakt.reason.story import Seen
@@ -27,6 +30,7 @@ from postvakt.tables import settings
 from postvakt.tables.baseline import Baselines, product_files
 from postvakt.tables.case import Case
 from postvakt.tables.measures import Measures, Piece
+from postvakt.tables.memories import memories
 from postvakt.tables.named import Named
 from postvakt.tables.traces import traces
 
@@ -86,6 +90,42 @@ def _seen(
         pages=measures.used(web, actors.asked_for(told)),
         moved=measures.moved(parts.get("event", ())),
     )
+
+
+def remembered(
+    case: Case,
+    found: pa.Table,
+    results: Sequence[ParseResult],
+    rules: Mapping[str, Rule],
+    owners: Owners,
+) -> dict[str, tuple[MemoryRow, ...]]:
+    """Return what each host's memory images tell. What only a low rule matched stands out nowhere."""
+    parts: dict[str, dict[str, list[Piece]]] = defaultdict(lambda: defaultdict(list))
+    swept: dict[tuple[str, str], int] = defaultdict(int)
+    for result in results:
+        for part in result.parts:
+            for name, piece in _pieces(part, owners) if part.rows and part.table.startswith("mem_") else ():
+                parts[name][part.table].append(piece)
+        for span in result.spans:
+            swept[span.evidence, span.source] += span.bytes if span.table == "mem_yara" else 0
+    if not parts:
+        return {}
+    grave = [rule.id for rule in rules.values() if LEVELS.index(rule.level) >= LEVELS.index("medium")]
+    told = pc.is_in(found.column("rule"), value_set=pa.array(grave, pa.string()))
+    matched = found.filter(pc.and_(told, pc.starts_with(found.column("table"), "mem_")))
+    whose: dict[str, list[int]] = defaultdict(list)
+    for row, place in enumerate(
+        zip(*(matched.column(n).to_pylist() for n in ("evidence", "source")), strict=True)
+    ):
+        for name in owners.of(*place):
+            whose[name].append(row)
+    with Measures(case) as measures:
+        return {
+            name: memories(
+                measures, parts[name], swept, matched.take(whose.get(name, [])), partial(identity, host=name)
+            )
+            for name in sorted(parts)
+        }
 
 
 def held_against(

@@ -6,7 +6,7 @@ from pathlib import Path
 import msgspec
 
 from postvakt import engines
-from postvakt.commands import conclude, plans, tasks, work
+from postvakt.commands import conclude, first_words, plans, tasks, work
 from postvakt.errors import EvidenceError
 from postvakt.model.gap import Gap
 from postvakt.model.report import Report
@@ -44,7 +44,7 @@ def triage(request: Request, watch: engines.Watch) -> Report:
         taken = [_intake(outcome) for outcome in engine.run(tasks.take_in(case, request.evidence))]
         intakes = _once(sorted(taken, key=lambda intake: intake.evidence.path))
         case.write_json("intake.json", intakes)
-        done = _read_and_ask(case, engine, intakes, plan)
+        done = _read_and_ask(case, engine, intakes, plan, watch)
     return conclude.conclude(case, plan, done)
 
 
@@ -56,14 +56,16 @@ def reask(root: Path, packs: plans.Packs, watch: engines.Watch, *, jobs: int, en
     plan = plans.prepare(case, plans.of_case(case))
     intakes = case.read_json("intake.json", list[work.Intake])
     with engines.start(engine_name, work.perform, case.root, jobs=jobs, watch=watch) as engine:
-        done = _read_and_ask(case, engine, intakes, plan)
+        done = _read_and_ask(case, engine, intakes, plan, watch)
     return conclude.conclude(case, plan, done)
 
 
 def _read_and_ask(
-    case: Case, engine: engines.Engine, intakes: list[work.Intake], plan: plans.Prepared
+    case: Case, engine: engines.Engine, intakes: list[work.Intake], plan: plans.Prepared, watch: engines.Watch
 ) -> list[conclude.Done]:
     done = list(run_all(engine, tasks.of_case(case, intakes, plan)))
+    for line in first_words.of_memory(case, done, plan):
+        watch.note(line)
     done += run_all(engine, tasks.of_memory(case, done, plan))
     done += run_all(engine, tasks.to_ask_again(case, done, plan))
     case.clean()

@@ -18,6 +18,10 @@ class Watch(Protocol):
         """A task that read so many bytes is done."""
         ...
 
+    def note(self, text: str) -> None:
+        """Something is known already that cannot wait until everything is."""
+        ...
+
     def end(self) -> None:
         """All of them are done, or the run stops."""
         ...
@@ -29,6 +33,8 @@ class Silent:
     def begin(self, tasks: int, size: int) -> None: ...
 
     def done(self, size: int, title: str) -> None: ...
+
+    def note(self, text: str) -> None: ...
 
     def end(self) -> None: ...
 
@@ -82,6 +88,10 @@ class _Told(_Counted):
 class Lines(_Told):
     """JSON lines, at most two a second."""
 
+    def note(self, text: str) -> None:
+        self._out.write(msgspec.json.encode({"event": "note", "text": text}).decode() + "\n")
+        self._out.flush()
+
     def end(self) -> None:
         self._out.flush()
 
@@ -103,6 +113,10 @@ class Bar(_Told):
 
     EVERY = 0.2
     WIDTH = 24
+
+    def note(self, text: str) -> None:
+        self._out.write(f"\r\x1b[K{text}\n")
+        self._out.flush()
 
     def end(self) -> None:
         self._out.write("\r\x1b[K")

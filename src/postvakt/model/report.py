@@ -12,6 +12,7 @@ from postvakt.model.eviction import EvictionRow
 from postvakt.model.gap import Why
 from postvakt.model.hypothesis import AttributionRow, HypothesisRow
 from postvakt.model.inventory import ServerRow
+from postvakt.model.memory import MemoryRow
 from postvakt.model.mitigation import MitigationRow
 from postvakt.model.rule import Confidence, Level, NotAsked, RuleKind, Stage
 from postvakt.model.story import SharedRow, Story
@@ -226,6 +227,7 @@ class HostRow(msgspec.Struct, frozen=True, kw_only=True):
     update: tuple[str, ...] = ()
     eviction: tuple[EvictionRow, ...] = ()
     attribution: tuple[AttributionRow, ...] = ()
+    memory: tuple[MemoryRow, ...] = ()
 
 
 class RulesRow(msgspec.Struct, frozen=True, kw_only=True):

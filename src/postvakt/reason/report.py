@@ -17,6 +17,7 @@ from postvakt.model.evidence import Evidence
 from postvakt.model.fact import Asked, Fact, Victim
 from postvakt.model.gap import Gap
 from postvakt.model.inventory import Naming, ServerRow
+from postvakt.model.memory import MemoryRow
 from postvakt.model.mitigation import Mitigation
 from postvakt.model.report import (
     SCHEMA,
@@ -77,6 +78,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     specs: Mapping[str, TableSpec]
     acknowledged: Mapping[str, Acknowledgement]
     seen: Mapping[str, Seen] = {}
+    memory: Mapping[str, tuple[MemoryRow, ...]] = {}
     baselines: Mapping[str, BaselineRow] = {}
     builds: Sequence[Build] = ()
     flaws: Sequence[Flaw] = ()
@@ -242,6 +244,7 @@ def _host(
         exposure=exposure,
         build_doubts=(*builds.disagreements(sightings), *builds.unlisted(facts.builds, sightings)),
         update=updating.advice(sightings, exposure, facts.flaws, facts.builds),
+        memory=facts.memory.get(host.name, ()),
         eviction=evict(host, judged, found, told, facts.eviction, facts.directive.id, facts.hosts),
     )
 

@@ -22,6 +22,7 @@ from postvakt.model.rule import NotAsked
 from postvakt.report import words
 from postvakt.report.heat import Heat, heat
 from postvakt.report.lanes import Lanes, lanes
+from postvakt.report.recalled import MemoryView, recalled
 from postvakt.report.tale import Tale, tale
 from postvakt.report.text import shown
 from postvakt.report.times import HostClock, minute
@@ -147,6 +148,7 @@ class HostPage(msgspec.Struct, frozen=True, kw_only=True):
     next_steps: tuple[str, ...]
     unanswerable: tuple[QuestionRow, ...]
     limited: tuple[QuestionRow, ...]
+    memory: tuple[MemoryView, ...]
     gap_groups: tuple[GapGroup, ...]
     more_gap_groups: int
     holes: tuple[HoleView, ...]
@@ -223,6 +225,7 @@ def host_page(line: HostLine, report: Report, limit: Limits) -> HostPage:
         next_steps=tuple(words.next_steps(host)),
         unanswerable=tuple(q for q in host.questions if q.answer == "unanswerable"),
         limited=tuple(q for q in host.questions if q.answer == "no-since"),
+        memory=() if limit.lean else recalled(host.memory, targets, titles, limit.rows),
         gap_groups=tuple(groups[: limit.gap_groups]),
         more_gap_groups=max(0, len(groups) - limit.gap_groups),
         holes=tuple(holes[: limit.holes]),
