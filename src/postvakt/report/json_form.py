@@ -5,7 +5,7 @@ from typing import Any, get_args, get_type_hints
 
 import msgspec
 
-from postvakt.model import baseline, build, eviction, hypothesis, inventory, mitigation, rule, story
+from postvakt.model import baseline, build, eviction, hypothesis, inventory, memory, mitigation, rule, story
 from postvakt.model import report as model
 from postvakt.model.report import SCHEMA, HostRow, Report
 from postvakt.report.text import encodable_in
@@ -93,6 +93,7 @@ def _say_times(definitions: dict[str, Any]) -> None:
                     baseline,
                     build,
                     inventory,
+                    memory,
                     mitigation,
                     hypothesis,
                     eviction,
