@@ -150,6 +150,17 @@ def test_each_container_gives_the_same_findings(
     image = build(scenes.machine(cases.server("attacked", days=2), size=snapshots.SIZE))
     path = containers.write(image, tmp_path / ("held" + endings.get(form, f".{form}")), form)
     host = only(cases.triaged(tmp_path / "case", path))
+    if not form.startswith("raw"):
+        content = path.read_bytes()
+        carved = [
+            r
+            for r in rows_of(tmp_path / "case", "mem_carved")
+            if r["kind"] == "iis" and not r["page_fragment"]
+        ]
+        assert carved
+        for row in carved:
+            line = row["text"].encode("utf-16-le" if row["encoding"] == "utf-16le" else "ascii")
+            assert content[row["locator"] :].startswith(line)
     told = {(row.rule, row.level, row.stage) for row in alone[1].findings}
     assert {(row.rule, row.level, row.stage) for row in host.findings} == told
 

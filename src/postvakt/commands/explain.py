@@ -42,7 +42,8 @@ def explain(root: Path, finding: str) -> Iterator[str]:
 def _headline(host: HostRow, row: FindingRow) -> Iterator[str]:
     yield f"{row.title} [{row.id}] on {host.host}"
     yield f"rule {row.rule} ({row.kind}, {row.origin}), level {row.level}, confidence {row.confidence}"
-    yield f"stage {row.stage or 'none'}; {row.count} matches, {iso(row.first)} to {iso(row.last)}"
+    when = f"{iso(row.first)} to {iso(row.last)}" if row.first else "without a time"
+    yield f"stage {row.stage or 'none'}; {row.count} match{'es' * (row.count != 1)}, {when}"
     for name, text in (("means", row.means), ("harmless when", row.benign), ("next", row.next)):
         if text:
             yield f"{name}: {' '.join(text.split())}"

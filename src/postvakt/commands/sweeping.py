@@ -150,7 +150,13 @@ def go_through(spec: GoThrough) -> ParseResult:
 def _share(spec: GoThrough, standing: Standing, gathered: Gathered) -> None:
     image, member = standing.image.memory, spec.member
     before = image.unreadable
-    sweep = Sweep(_finder(spec.case, spec.plan), standing.whose, standing.regions)
+    sweep = Sweep(
+        _finder(spec.case, spec.plan),
+        standing.whose,
+        standing.regions,
+        offset=image.offset,
+        program=spec.program,
+    )
     tallies: dict[str, Tally] = {}
     for piece in _batched(sweep.rows(standing.stretches(spec))):
         tallies.setdefault(piece.spec.name, Tally(piece.spec)).add(piece.batch)

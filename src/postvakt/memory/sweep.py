@@ -2,7 +2,7 @@
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -30,10 +30,11 @@ MEM_YARA = TableSpec(
         Column("text", kind="message", about="the bytes that matched, bounded"),
         Column("size", "int", unit="bytes"),
         Column("also", about="the rule's other patterns that occur in the same memory"),
+        Column("told", about="what the rule saw, in a sentence"),
         *PLACE,
     ),
     split="process",
-    told_by=("rule", "text"),
+    told_by=("rule", "told"),
 )
 
 
@@ -69,7 +70,10 @@ class Sweep:
         whose: Held | None = None,
         regions: Mapping[int, Sequence[Region]] | None = None,
         keeper: Keeper | None = None,
+        offset: Callable[[int], int | None] | None = None,
+        program: bool = False,
     ) -> None:
+        """`offset` leads from an address to the place in the file; `program`: addresses are one program's."""
         self._finder = finder
         self._whose = whose
         self._regions = {
@@ -77,6 +81,8 @@ class Sweep:
         }
         self._starts = {pid: [region.start for region in some] for pid, some in self._regions.items()}
         self._keeper = keeper or Keeper()
+        self._offset = offset
+        self._program = program
         self._rules: Counter[str] = Counter()
         self._faults: Counter[tuple[str, int]] = Counter()
         self.seen = Seen()
@@ -119,15 +125,18 @@ class Sweep:
             if self._rules[found.rule] > MOST_OF_A_RULE:
                 continue
             raw = stretch.data[mark.offset : mark.offset + min(mark.length, EXCERPT)]
+            text, place = shown(raw), self._place(stretch, mark.offset)
+            beside = f", with {others}" if others else ""
             yield Row(
                 MEM_YARA.name,
                 {
                     "rule": found.rule,
                     "pattern": name,
-                    "text": shown(raw),
+                    "text": text,
                     "size": mark.length,
                     "also": others or None,
-                    **self._place(stretch, mark.offset),
+                    "told": f"{name} is `{text}`{beside}; in {_whose(place)}",
+                    **place,
                 },
             )
 
@@ -148,7 +157,9 @@ class Sweep:
 
     def _place(self, stretch: Stretch, offset: int) -> dict[str, Any]:
         physical = stretch.physical(offset)
-        place: dict[str, Any] = {"locator": physical, "physical": physical, "process": UNATTRIBUTED}
+        locator = self._offset(physical) if self._offset else physical
+        place: dict[str, Any] = {"locator": locator, "process": UNATTRIBUTED}
+        place["physical"] = None if self._program else physical
         if stretch.owner is None:
             return place
         address = stretch.address(offset)
@@ -182,6 +193,14 @@ class Sweep:
 def _holds_together(stretch: Stretch, mark: Mark) -> bool:
     """Tell whether a match stands in memory as it was found: not over a place where pages were left out."""
     return mark.offset + mark.length <= stretch.reach(mark.offset)[1]
+
+
+def _whose(place: Mapping[str, Any]) -> str:
+    """Say in whose memory a row stands."""
+    if place["process"] == UNATTRIBUTED:
+        return "memory that no process is known to have"
+    protection = f", {place['protection']}" if place.get("protection") else ""
+    return f"the memory of {place['process']} ({place['pid']}){protection}"
 
 
 def shown(found: bytes) -> str:
