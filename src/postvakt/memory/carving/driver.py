@@ -1,9 +1,10 @@
 """Everything that is carved out of one stretch, each thing once; and what is kept of it over a whole image."""
 
 import hashlib
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from itertools import groupby
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate, groupby
 
 from postvakt.memory.carving import lines, programs, requests, structures
 from postvakt.memory.carving.item import ByMark, ByPage, Item
@@ -40,6 +41,10 @@ MOST: Mapping[str, int] = {
 }  # fmt: skip
 """Rows of a kind that are kept of one image; what comes after is counted."""
 
+LINES = frozenset(("http_proxy", "iis", "ecp_server"))
+PARTS_OF_LINES = frozenset(("url_path", "url"))
+"""Kinds that a line of a log is full of: its own fields have them."""
+
 ONCE = frozenset(("url", "url_path", "cookie", "app_web", "command_line", "script"))
 """Kinds that memory holds many copies of: of equal texts in one process the first is kept, the others are counted."""
 
@@ -49,15 +54,17 @@ def carve(
 ) -> Iterator[Item]:
     """Yield what begins in the part that a stretch owns, in the order of offsets; `skip` names kinds left out.
 
-    What stands inside of another of its kind is left out.
+    What stands inside of another of its kind is left out, and so are addresses and paths inside of a log's line.
     """
-    found = [
-        item
-        for kind, carver in BY_MARK.items()
-        if kind not in skip
-        for mark in anchors.get(kind, ())
-        for item in carver(stretch, mark)
-    ]
+    found: list[Item] = []
+    for kind, carver in BY_MARK.items():
+        if kind in skip:
+            continue
+        marks = anchors.get(kind, ())
+        if kind in PARTS_OF_LINES and marks and found:
+            marks = _outside(marks, [item for item in found if item.kind in LINES])
+        for mark in marks:
+            found += carver(stretch, mark)
     found += [item for carver in BY_PAGE for item in carver(stretch) if item.kind not in skip]
     found.sort(key=lambda item: (item.kind, item.start, -item.end))
     kept: list[Item] = []
@@ -69,6 +76,21 @@ def carve(
                 if stretch.owns(item.start):
                     kept.append(item)
     yield from sorted(kept, key=lambda item: (item.start, item.kind))
+
+
+def _outside(marks: Sequence[Mark], lines: Sequence[Item]) -> list[Mark]:
+    """Return the places that stand in none of these lines."""
+    if not lines:
+        return list(marks)
+    ordered = sorted((line.start, line.end) for line in lines)
+    starts = [start for start, _ in ordered]
+    reached = list(accumulate((end for _, end in ordered), max))
+    left = []
+    for mark in marks:
+        place = bisect_right(starts, mark.offset) - 1
+        if place < 0 or reached[place] <= mark.offset:
+            left.append(mark)
+    return left
 
 
 class Keeper:

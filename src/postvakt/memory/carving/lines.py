@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
 from postvakt.memory.carving.item import Item
 from postvakt.memory.carving.stretch import Stretch
-from postvakt.memory.carving.text import LINE, Text, around, is_cut, said, step_of
+from postvakt.memory.carving.text import LINE, SHOWN, Text, around, is_cut, said, step_of
 from postvakt.model.clock import micros
 from postvakt.model.marks import Mark
 
@@ -81,15 +82,18 @@ def _line(stretch: Stretch, mark: Mark, kind: str, parse: Any) -> Iterator[Item]
             # What stands on the next page is not known to be of this line, and does not show it.
             continue
         kept = text.cut(low, high)
+        plain = len(text.raw) <= SHOWN and text.raw.isascii() and text.raw.isprintable()
         yield Item(
             kind=kind,
             start=kept.start,
             end=kept.end,
             encoding=kept.encoding,
-            text=kept.said(),
+            text=kept.raw if plain else kept.said(),
             fragment=is_cut(stretch, kept, begun=time is not None, ended=False),
             time=time,
-            fields={
+            fields=fields
+            if plain
+            else {
                 name: said(value, step) if isinstance(value, str) else value for name, value in fields.items()
             },
         )
@@ -201,6 +205,7 @@ def _told(*pairs: tuple[str, str | None]) -> Iterator[tuple[str, str]]:
     yield from ((name, value) for name, value in pairs if value not in (None, "", "-"))
 
 
+@lru_cache(maxsize=4096)
 def _is_address(text: str) -> bool:
     try:
         ip_address(text.partition("%")[0])
