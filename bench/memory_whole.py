@@ -31,7 +31,7 @@ from postvakt.memory.physical import Image
 MIB, GIB = 1 << 20, 1 << 30
 PAGE = 4096
 NOTHING = "rule nothing { condition: false }"
-ZEROS, TEXT = 0.25, 0.05
+ZEROS, TEXT = 0.25, 0.01
 """Shares of the filling that are zeros and lines of logs; the rest is of libraries."""
 
 
