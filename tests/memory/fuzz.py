@@ -1,0 +1,101 @@
+"""`python -m tests.memory.fuzz --seconds N [--seed N] [--part tables|minidump|bytes]`: hostile images until time is up.
+
+Each round bends one image by a seed of its own, reads it to its end and says so; a crash, an image that takes too long
+or too much memory ends the run with the seed that does it again.
+"""
+
+import argparse
+import random
+import resource
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from postvakt.memory.carving import of_windows
+from postvakt.memory.sweep import Sweep
+from tests.memory.carving import ECP, IIS, PROXY, REQUEST, at, found_by, windows
+from tests.memory.reading import Told
+from tests.memory.test_fuzz import PATIENCE, SUBJECTS, bent
+
+MEMORY = 3 << 29
+PARTS = {
+    "tables": [name for name in SUBJECTS if name != "minidump"],
+    "minidump": ["minidump"],
+    "bytes": ["bytes"],
+}
+
+
+def pieces(chance: random.Random) -> bytes:
+    """Return bytes full of what carvers look for, cut and bent."""
+    parts = [line.encode() for line in (PROXY, IIS, ECP, REQUEST)]
+    parts += [
+        b"cmd.exe /c whoami",
+        b"**\0\0",
+        b"hbin",
+        b"nk",
+        b"vk",
+        b"FILE0",
+        b"MZ",
+        b"http://203.0.113.9/a",
+    ]
+    made = bytearray()
+    while len(made) < chance.randint(1 << 12, 1 << 16):
+        part = chance.choice(parts)
+        wide = part.decode("latin-1").encode("utf-16-le") if chance.random() < 0.3 else part
+        made += wide[chance.randint(0, 3) : len(wide) - chance.choice((0, 0, 0, chance.randint(0, 40)))]
+        made += chance.choice((b"\r\n", b"\0", b"\0" * chance.randint(0, 5000), chance.randbytes(7)))
+    return bent(bytes(made), chance)
+
+
+def one_round(name: str, seed: int, folder: Path) -> None:
+    """Bend one subject by a seed and read it."""
+    chance = random.Random(f"{name} {seed}")
+    if name == "bytes":
+        list(Sweep(found_by()).rows(of_windows(windows(at(pieces(chance))))))
+        return
+    path = folder / chance.choice(("image.vmem", "image.raw"))
+    path.write_bytes(bent(SUBJECTS[name], chance))
+    read = Told(path)
+    if not (read.rows["mem_image"] or read.gaps):
+        raise AssertionError("neither rows nor gaps")
+
+
+def too_long(*_: object) -> NoReturn:
+    raise TimeoutError(f"more than {PATIENCE} s")
+
+
+def main() -> int:
+    """Run until the time is up."""
+    words = argparse.ArgumentParser(prog="python -m tests.memory.fuzz", description=__doc__)
+    words.add_argument("--seconds", type=float, default=3600)
+    words.add_argument("--seed", type=int, default=1)
+    words.add_argument("--part", choices=PARTS, action="append")
+    given = words.parse_args()
+    names = [name for part in given.part or PARTS for name in PARTS[part]]
+    resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
+    signal.signal(signal.SIGALRM, too_long)
+    end, seed, rounds = time.monotonic() + given.seconds, given.seed, 0
+    with tempfile.TemporaryDirectory() as folder:
+        while time.monotonic() < end:
+            for name in names:
+                signal.setitimer(signal.ITIMER_REAL, PATIENCE)
+                try:
+                    one_round(name, seed, Path(folder))
+                except BaseException:
+                    sys.stdout.write(f"{name} of seed {seed} failed after {rounds} rounds\n")
+                    raise
+                finally:
+                    signal.setitimer(signal.ITIMER_REAL, 0)
+                rounds += 1
+            seed += 1
+    sys.stdout.write(
+        f"{rounds} rounds in {given.seconds:.0f} s, up to seed {seed - 1}: no crash, none too long\n"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
