@@ -70,7 +70,8 @@ def test_only_what_a_demo_made_is_made_anew(tmp_path: Path) -> None:
     shown(output)
     assert (output / "notes.txt").read_text() == "mine"
     assert (outside / "precious").read_text() == "precious"
-    assert [path.name for path in (output / "evidence").iterdir()] == ["hand-in-0001"]
+    names = sorted(path.name for path in (output / "evidence").iterdir())
+    assert names == ["hand-in-0001", "hand-in-0001.memory.raw"]
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pytest
 
 from postvakt import engines
 from postvakt.commands import plans, sweeping, tasks, triage
+from postvakt.estate import plan, write
 from postvakt.estate.memory import containers, scenes, snapshots
 from postvakt.estate.memory.image import Image, build
 from postvakt.estate.memory.truth import MemoryTruth
@@ -110,6 +111,16 @@ def test_the_directive_has_its_memory(alone: tuple[Path, HostRow]) -> None:
     answers = {row.requirement: row for row in alone[1].answers}
     assert answers["1.memory"].state == "met"
     assert "read: memory" in answers["1.memory"].basis
+
+
+def test_memory_tells_what_was_wiped_from_the_logs(tmp_path: Path) -> None:
+    server = next(one for one in plan(6, 1, 4) if one.scenario == "half-wiped")
+    files = write(server, tmp_path)
+    written = snapshots.write(server, tmp_path)
+    assert written is not None
+    without = only(cases.triaged(tmp_path / "without", files))
+    with_it = only(cases.triaged(tmp_path / "with", files, written[0]))
+    assert (without.verdict.outcome, with_it.verdict.outcome) == ("inconclusive", "compromised")
 
 
 def test_a_clean_twin_has_nothing_above_low(tmp_path: Path) -> None:

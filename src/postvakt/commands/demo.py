@@ -9,6 +9,7 @@ import msgspec
 from postvakt import engines, estate
 from postvakt.commands import estates, triage
 from postvakt.errors import EvidenceError, UsageError
+from postvakt.estate.memory import snapshots
 from postvakt.model.report import Report
 
 HOSTS, SEED, DAYS = 6, 1, 10
@@ -32,10 +33,10 @@ def demo(output: Path, *, started: str, jobs: int, watch: engines.Watch) -> Show
     Raises UsageError where the folder holds something that no demo made, EvidenceError where it cannot be written.
     """
     _clear(output)
-    written = list(estates.write_into(output, hosts=HOSTS, seed=SEED, days=DAYS))
-    truths = [estate.truth(server) for server in estate.plan(HOSTS, SEED, DAYS)]
+    written = list(estates.write_into(output, hosts=HOSTS, seed=SEED, days=DAYS, memory=True))
+    truths = msgspec.json.decode((output / estates.TRUTH).read_bytes(), type=list[estate.Truth])
     request = triage.Request(
-        evidence=tuple(str(output / estates.EVIDENCE / one.hand_in) for one in truths),
+        evidence=tuple(map(str, _handed_in(output / estates.EVIDENCE, truths))),
         case=str(output / CASE),
         started=started,
         jobs=jobs,
@@ -46,6 +47,15 @@ def demo(output: Path, *, started: str, jobs: int, watch: engines.Watch) -> Show
     summary = "Every verdict is the truth." if right else "Not every verdict is the truth."
     place = f"The report: {output / CASE / 'report' / 'report.html'}"
     return Shown(lines=(*written, "", *table((HEADINGS, *rows)), "", summary, place), right=right)
+
+
+def _handed_in(folder: Path, truths: Iterable[estate.Truth]) -> Iterator[Path]:
+    """Yield each server's hand-in with its memory, but where traces were wiped: memory knows more than that truth."""
+    for one in truths:
+        yield folder / one.hand_in
+        image = folder / f"{one.hand_in.removesuffix('.zip')}{snapshots.ENDING}"
+        if image.is_file() and not one.absent:
+            yield image
 
 
 def compare(report: Report, truths: Iterable[estate.Truth]) -> Iterator[tuple[str, ...]]:
