@@ -12,15 +12,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 from sigma.backends.sqlite import sqliteBackend
 from sigma.collection import SigmaCollection
 from sigma.rule import SigmaRule
 
+from docs.made_events import Data, made
 from postvakt import artifacts, detect
 from postvakt.artifacts import evtx
 from postvakt.detect.logsources import VIEWS, View
 from postvakt.model.evidence import Source
-from postvakt.tables.rows import Rows
+from postvakt.tables.rows import Rows, schema
 
 Row = Mapping[str, Any]
 Place = tuple[str, int]
@@ -124,6 +126,65 @@ def matched(
     return dict(ours), dict(theirs)
 
 
+def matched_made(
+    plan: detect.Plan, texts: Iterable[detect.RuleText]
+) -> tuple[Matched, Matched, dict[Place, Row]]:
+    """Return the same for events made of each rule's own words, and those events. The place begins with the view."""
+    by_path = {text.path: text.text for text in texts}
+    ours: Matched = defaultdict(set)
+    theirs: Matched = defaultdict(set)
+    events: dict[Place, Row] = {}
+    paths = {rule.id: rule.path for rule in plan.rules}
+    spec = artifacts.TABLES["event"]
+    matcher = detect.Matcher(plan, [spec])
+    for name, queries in sorted(_lanes(plan, texts).items()):
+        view = VIEWS[name]
+        rows: list[Row] = []
+        owners: list[str] = []
+        for query in queries:
+            own = [row for data in made(_parsed(by_path[paths[query.rule]])) if (row := _event(view, data))]
+            rows += own
+            owners += [query.rule] * len(own)
+        batch = pa.RecordBatch.from_pylist([dict(row) for row in rows], schema=schema(spec))
+        told = batch.to_pylist()
+        for hit in matcher.match("event", batch):
+            if owners[hit.row] == hit.rule:
+                ours[hit.rule].add((name, hit.row))
+        for query in queries:
+            shown = [(place, told[place]) for place, owner in enumerate(owners) if owner == query.rule]
+            for rule, place in _asked(view, [query], [each for each in shown if _is_shown(view, each[1])]):
+                theirs[rule].add((name, place))
+        events |= {(name, place): row for place, row in enumerate(told)}
+    return dict(ours), dict(theirs), events
+
+
+def _event(view: View, data: Data) -> Row:
+    """Return made data as an event that a view shows; what System holds becomes a column."""
+    spec = artifacts.TABLES["event"]
+    numbers = {column.name for column in spec.columns if column.type == "int"}
+    renamed = RENAMED.get(view.name, {})
+    row: dict[str, Any] = {
+        "Channel": view.channels[0] if view.channels else "System",
+        "EventID": view.ids[0] if view.ids else 1,
+        "Computer": "EX01.corp.example",
+    }
+    pairs = [{"name": renamed.get(name or "", name), "value": value} for name, value in data]
+    if view.guard is not None and view.guard[0] not in (name for name, _ in data):
+        pairs.append({"name": renamed.get(view.guard[0], view.guard[0]), "value": view.guard[1][0]})
+    for pair in list(pairs):
+        if pair["name"] == "ObjectName" and renamed:
+            pair["value"], _, value = (pair["value"] or "").rpartition("\\")
+            pairs.append({"name": "ObjectValueName", "value": value})
+        column = SYSTEM.get((pair["name"] or "").casefold())
+        if column is not None:
+            pairs.remove(pair)
+            if column not in numbers:
+                row[column] = pair["value"]
+            elif (pair["value"] or "").isdecimal():
+                row[column] = int(pair["value"] or "")
+    return {**row, "EventData": pairs}
+
+
 def _lanes(plan: detect.Plan, texts: Iterable[detect.RuleText]) -> dict[str, list[Query]]:
     by_path = {text.path: text.text for text in texts}
     backend = sqliteBackend(fulltext_field=TEXT, collate_nocase=True)
@@ -139,10 +200,15 @@ def _lanes(plan: detect.Plan, texts: Iterable[detect.RuleText]) -> dict[str, lis
 
 
 def _query(backend: sqliteBackend, rule: str, text: str) -> Query:
-    parsed = SigmaCollection.from_yaml(text).rules[0]
-    assert isinstance(parsed, SigmaRule)
+    parsed = _parsed(text)
     sql = " UNION ".join(f"SELECT place FROM ({one})" for one in backend.convert_rule(parsed))
     return Query(rule, tuple(backend.required_fields(parsed)), sql)
+
+
+def _parsed(text: str) -> SigmaRule:
+    parsed = SigmaCollection.from_yaml(text).rules[0]
+    assert isinstance(parsed, SigmaRule)
+    return parsed
 
 
 def _is_shown(view: View, row: Row) -> bool:
@@ -153,7 +219,8 @@ def _is_shown(view: View, row: Row) -> bool:
     if view.guard is None:
         return True
     field, values = view.guard
-    return _cell(view, _flat(row), field) in values
+    cell = _cell(view, _flat(row), field)
+    return cell is not None and cell.casefold() in (value.casefold() for value in values)
 
 
 def _asked(view: View, queries: list[Query], shown: list[tuple[int, Row]]) -> Iterator[tuple[str, int]]:
@@ -200,6 +267,8 @@ def _cell(view: View, cells: Mapping[str, str], field: str) -> str | None:
     renamed = RENAMED.get(view.name, {}).get(field)
     if renamed is not None:
         value = cells.get(_squashed(renamed))
+        if renamed == "ObjectName" and value is not None:
+            value = f"{value}\\{cells.get('objectvaluename', '')}"
         return None if value is None else VALUES.get(value, value)
     if field.casefold() in SYSTEM:
         value = cells.get(f"@{SYSTEM[field.casefold()]}")

@@ -325,7 +325,7 @@ CHANGES: dict[str, Change] = {
     "folder": _folder,
     "agent": _agent,
     "account": _account,
-    "integrity": lambda value: _also(value, _INTEGRITY.get(value.rpartition("-")[2])),
+    "integrity": lambda value: _also(value, _INTEGRITY.get(value.removeprefix("S-1-16-"))),
     "protocol": lambda value: _also(value, _PROTOCOL.get(value)),
     "operation": lambda value: _also(value, _OPERATION.get(value)),
     "outbound": lambda value: _also(value, _OUTBOUND.get(value)),
