@@ -115,7 +115,9 @@ def _nothing(told: Any, random: Random) -> str:
 
 def _repeated(told: Any, random: Random) -> str:
     least, most, part = told
-    return "".join(_filled(part, random) for _ in range(random.randint(least, max(least, min(int(most), least + 2)))))
+    return "".join(
+        _filled(part, random) for _ in range(random.randint(least, max(least, min(int(most), least + 2))))
+    )
 
 
 def _of_class(told: Any, random: Random) -> str:

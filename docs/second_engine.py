@@ -278,4 +278,3 @@ def _cell(view: View, cells: Mapping[str, str], field: str) -> str | None:
 
 def _squashed(name: str) -> str:
     return name.casefold().replace(" ", "").replace("_", "")
-

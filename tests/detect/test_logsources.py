@@ -84,6 +84,21 @@ ROWS: list[tuple[str, str, str, Any, bool]] = [
     ("ps_script", "ScriptBlockText: x", "PowerShell 4104", {"ScriptBlockText": "x"}, True),
     ("ps_script", "ScriptBlockText: x", "PowerShellCore/Operational 4104", {"ScriptBlockText": "x"}, True),
     ("ps_script", "ScriptBlockText: x", "PowerShell 4103", {"ScriptBlockText": "x"}, False),
+    # Files that were opened, where the system audits that.
+    ("file_access", r"FileName: 'C:\x'", "Security 4663", {"ObjectName": "C:\\x", "ObjectType": "File"}, True),
+    ("file_access", "Image: x", "Security 4663", {"ProcessName": "x", "ObjectType": "file"}, True),
+    ("file_access", r"FileName: 'C:\x'", "Security 4663", {"ObjectName": "C:\\x", "ObjectType": "Key"}, False),
+    ("file_access", r"FileName: 'C:\x'", "Security 4656", {"ObjectName": "C:\\x", "ObjectType": "File"}, False),
+    # What is not of Windows, where an event log holds it all the same.
+    ("{product: linux, category: process_creation}", "Image: /x", "Linux-Sysmon/Operational 1", {"Image": "/x"}, True),
+    ("{product: linux, category: process_creation}", "Image: /x", "Sysmon 1", {"Image": "/x"}, False),
+    ("{product: linux, category: file_event}", "f: x", "Linux-Sysmon/Operational 11", {"f": "x"}, True),
+    ("{product: linux}", "f: x", "Linux-Sysmon/Operational 5", {"f": "x"}, True),
+    ("{product: linux}", "f: x", "System 5", {"f": "x"}, False),
+    ("{product: linux, service: sshd}", "f: x", "OpenSSH/Operational 4", {"f": "x"}, True),
+    ("{service: apache}", "f: x", "Application 3299", {"f": "x"}, False),
+    ("{category: database}", "f: x", "Application 33205", {"f": "x"}, True),
+    ("{category: database}", "f: x", "Application 1", {"f": "x"}, False),
     # Services: a channel, any id.
     ("service security", "EventID: 4624", "Security 4624", (), True),
     ("service security", "EventID: 4624", "System 4624", (), False),
@@ -159,10 +174,19 @@ def test_rows_of_other_tables(source: str, detection: str, table: str, row: Row,
     assert is_matched(plan, table, row) == [said]
 
 
+def test_what_apache_writes_into_the_log_of_windows() -> None:
+    plan = plan_of(sigma("s: {f: x}\ncondition: s", "{service: apache}"))
+    named = [
+        event("Application", 3299, {"f": "x"}, Provider_Name=name) for name in ("Apache Service", "ESENT")
+    ]
+    assert is_matched(plan, "event", *named) == [True, False]
+
+
 UNSERVED: list[tuple[str, str]] = [
-    ("{product: linux, category: process_creation}", "product linux, category process_creation"),
+    ("{product: macos, category: process_creation}", "product macos, category process_creation"),
+    ("{product: linux, service: auditd}", "product linux, service auditd"),
     ("{product: windows, service: nosuch}", "product windows, service nosuch"),
-    ("{category: proxy}", "category proxy"),
+    ("{category: appliance}", "category appliance"),
     ("{product: apache, service: access}", "product apache, service access"),
     (
         "{product: windows, category: process_creation, service: system}",

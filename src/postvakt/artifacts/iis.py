@@ -32,7 +32,8 @@ IIS = TableSpec(
     name="iis",
     title="Requests to IIS web sites",
     locator="line",
-    logsources=(LogSource(category="webserver"), LogSource(service="iis")),
+    # A forward proxy's W3C log has the same fields; behind a reverse proxy IIS logs what that let through.
+    logsources=(LogSource(category="webserver"), LogSource(category="proxy"), LogSource(service="iis")),
     fields=(
         ("cs-uri-query", "cs-uri"),
         ("c-uri", "cs-uri"),

@@ -21,11 +21,12 @@ def compile_plan(
     """
     # pySigma takes half a second to load, and a worker never compiles.
     from postvakt.detect import indicators as stix
+    from postvakt.detect import placeholders
     from postvakt.detect import sigma as rules
     from postvakt.detect import yara as signatures
     from postvakt.detect import yara_memory as of_memory
 
-    shelf = Shelf()
+    shelf = Shelf(placeholders.given(sigma))
     waiting = [later for text in sigma for later in rules.add(text, tables, shelf)]
     rules.settle(waiting, shelf)
     for text in indicators:

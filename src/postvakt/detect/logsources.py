@@ -14,6 +14,7 @@ EVENT = "event"
 SYSMON = "Microsoft-Windows-Sysmon/Operational"
 SECURITY = "Security"
 DEFENDER = "Microsoft-Windows-Windows Defender/Operational"
+LINUX_SYSMON = "Linux-Sysmon/Operational"
 POWERSHELL = ("Microsoft-Windows-PowerShell/Operational", "PowerShellCore/Operational")
 CLASSIC = ("Windows PowerShell",)
 DNS_CLIENT = ("Microsoft-Windows-DNS-Client/Operational", "Microsoft-Windows-DNS Client Events/Operational")
@@ -175,6 +176,12 @@ REGISTRY_4657 = (
     ("User", Told(("SubjectDomainName", "SubjectUserName"))),
     ("EventType", Told(("OperationType",), "operation")),
 )
+FILE_4663 = (
+    ("FileName", Told(("ObjectName",), "device_path")),
+    ("Image", Told(("ProcessName",), "device_path")),
+    ("User", Told(("SubjectUserName",))),
+    ("User", Told(("SubjectDomainName", "SubjectUserName"))),
+)
 FIREWALL = (
     ("src_ip", Told(("SourceAddress",))),
     ("src_port", Told(("SourcePort",))),
@@ -213,6 +220,10 @@ CATEGORIES: tuple[tuple[str, tuple[View, ...]], ...] = (
     ),
     ("dns_query", (_sysmon("dns_query", 22),)),
     ("driver_load", (_sysmon("driver_load", 6),)),
+    (
+        "file_access",
+        (View("file_access/security", (SECURITY,), (4663,), FILE_4663, ("ObjectType", ("File",))),),
+    ),
     ("file_block_executable", (_sysmon("file_block_executable", 27),)),
     ("file_block_shredding", (_sysmon("file_block_shredding", 28),)),
     ("file_change", (_sysmon("file_change", 2),)),
@@ -274,10 +285,25 @@ CATEGORIES: tuple[tuple[str, tuple[View, ...]], ...] = (
     ("wmi_event", (_sysmon("wmi_event", 19, 20, 21),)),
 )
 
-NO_LOG = (
-    ("file_access", "Windows keeps it in no event log (ETW Microsoft-Windows-Kernel-File only)"),
-    ("file_rename", "Windows keeps it in no event log (ETW Microsoft-Windows-Kernel-File only)"),
+OTHERS: tuple[tuple[tuple[str | None, str | None, str | None], View], ...] = (
+    # Sysmon for Linux writes the events of Sysmon; collectors forward them as they do those of Windows.
+    (("process_creation", "linux", None), View("process_creation/linux", (LINUX_SYSMON,), (1,))),
+    (("network_connection", "linux", None), View("network_connection/linux", (LINUX_SYSMON,), (3,))),
+    (("file_event", "linux", None), View("file_event/linux", (LINUX_SYSMON,), (11,))),
+    (("file_delete", "linux", None), View("file_delete/linux", (LINUX_SYSMON,), (23, 26))),
+    ((None, "linux", None), View("linux", (LINUX_SYSMON,))),
+    # The server of OpenSSH writes the same messages on Windows as on Linux.
+    ((None, "linux", "sshd"), View("sshd/openssh", ("OpenSSH/Operational",))),
+    # What these programs write into the log of Windows beside, or instead of, files of their own.
+    (
+        (None, None, "apache"),
+        View("apache/application", ("Application",), guard=("Provider_Name", ("Apache Service",))),
+    ),
+    (("database", None, None), View("database/audit", ("Application", "Security"), (33205,))),
 )
+"""Log sources (category, product, service) that are not of Windows, and where its event logs hold the same."""
+
+NO_LOG = (("file_rename", "Windows keeps it in no event log (ETW Microsoft-Windows-Kernel-File only)"),)
 """Categories that no Windows event log holds, with what does."""
 
 EVERY_EVENT = View("", ())
@@ -292,11 +318,13 @@ CARVED = (
 """Pieces of memory that are lines of a log, or requests, each asked like the log that it would stand in."""
 _SERVICES = dict(SERVICES)
 _CATEGORIES = dict(CATEGORIES)
+_OTHERS = dict(OTHERS)
 VIEWS: dict[str, View] = {
     "": EVERY_EVENT,
     **{f"service/{name}": View(f"service/{name}", channels) for name, channels in SERVICES},
     **{view.name: view for _, views in CATEGORIES for view in views},
     **{view.name: view for view in CARVED},
+    **{view.name: view for _, view in OTHERS},
 }
 """Every view by its name. The empty name means all rows of a table."""
 
@@ -323,6 +351,8 @@ def unserved(category: str | None, product: str | None, service: str | None) -> 
 
 
 def _event_views(category: str | None, product: str | None, service: str | None) -> tuple[View, ...]:
+    if (category, product, service) in _OTHERS:
+        return (_OTHERS[category, product, service],)
     if product not in (None, "windows"):
         return ()
     if category is not None:

@@ -1,7 +1,7 @@
 """Where rules are gathered while they are compiled: each asked once, each refusal kept."""
 
 import json
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Mapping
 from typing import Any, get_args
 
 from postvakt.detect.plan import FORMAT, Asked, Node, Plan, Test
@@ -33,9 +33,10 @@ def _named(value: Any) -> Any:
 
 
 class Shelf:
-    """Rules, tests and refusals so far."""
+    """Rules, tests and refusals so far; `placeholders` are values that rules may leave to their readers, by name."""
 
-    def __init__(self) -> None:
+    def __init__(self, placeholders: Mapping[str, tuple[str, ...]] | None = None) -> None:
+        self.placeholders = placeholders or {}
         self._rules: list[Rule] = []
         self._refused: list[NotAsked] = []
         self._asked: list[Asked] = []

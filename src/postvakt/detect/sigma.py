@@ -45,7 +45,7 @@ from sigma.types import (
     SpecialChars,
 )
 
-from postvakt.detect import correlations, logsources
+from postvakt.detect import correlations, logsources, placeholders
 from postvakt.detect.globs import ANY, ONE, Part, text_test
 from postvakt.detect.logsources import View
 from postvakt.detect.plan import Asked, Node, Op, Route, RuleText, Test
@@ -119,6 +119,8 @@ def add(text: RuleText, tables: list[TableSpec], shelf: Shelf) -> Iterator[Waiti
         elif isinstance(document, dict) and ("correlation" in document or "filter" in document):
             made = str(document.get("id") or _made_id(document))
             yield Waiting(document, text, made, str(document.get("title") or ""))
+        elif isinstance(document, dict) and placeholders.is_pipeline(document):
+            _check_pipeline(document, text, shelf)
         else:
             _add_document(document, text, tables, shelf)
 
@@ -180,6 +182,13 @@ def _size(value: Any, known: dict[int, int]) -> int:
         parts = value.values() if isinstance(value, dict) else value
         known[id(value)] = 1 + sum(_size(part, known) for part in parts)
     return known[id(value)]
+
+
+def _check_pipeline(document: Mapping[Any, Any], text: RuleText, shelf: Shelf) -> None:
+    try:
+        placeholders.values(document)
+    except Refused as why:
+        shelf.refuse(f"file:{text.path}", str(document.get("name") or ""), str(why), text.path)
 
 
 def _add_document(document: Any, text: RuleText, tables: list[TableSpec], shelf: Shelf) -> None:
@@ -311,7 +320,8 @@ class _Builder:
         if isinstance(part, SigmaDetection):
             nodes = [self._detection(entry) for entry in part.detection_items]
             return _joined("or" if part.item_linking is ConditionOR else "and", nodes)
-        values = part.value or [SigmaNull()]
+        known = self._shelf.placeholders
+        values = [each for value in part.value or [SigmaNull()] for each in placeholders.filled(value, known)]
         nodes = [self._value(part.field, value) for value in values]
         node = _joined("or" if part.value_linking is ConditionOR else "and", nodes)
         return Node("not", parts=(node,)) if part.negated else node
