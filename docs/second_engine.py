@@ -19,7 +19,7 @@ from sigma.rule import SigmaRule
 
 from docs.made_events import Data, made
 from postvakt import artifacts, detect
-from postvakt.artifacts import evtx
+from postvakt.artifacts import event_json, evtx
 from postvakt.detect.logsources import VIEWS, View
 from postvakt.model.evidence import Source
 from postvakt.tables.rows import Rows, schema
@@ -62,6 +62,7 @@ FIREWALL = {
     "dst_ip": "DestAddress",
     "dst_port": "DestPort",
 }
+OPENED = {"FileName": "ObjectName", "Image": "ProcessName", "User": "SubjectUserName"}
 RENAMED: Mapping[str, Mapping[str, str]] = {
     "process_creation/security": PROCESS,
     "network_connection/security": CONNECTION,
@@ -69,6 +70,7 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
     "registry_event/security": REGISTRY,
     "registry_set/security": REGISTRY,
     "firewall/security": FIREWALL,
+    "file_access/security": OPENED,
     "antivirus/defender": {"Signature": "Threat Name", "Filename": "Path"},
     "dns/sysmon": {"query": "QueryName"},
     "dns/client": {"query": "QueryName"},
@@ -90,6 +92,7 @@ VALUES = {
 """What values of renamed fields mean in the words of the other schema."""
 
 TEXT = "every_text"
+READERS = {reader.artifact.name: reader for reader in (evtx.READER, event_json.READER)}
 
 
 class Query(msgspec.Struct, frozen=True):
@@ -102,28 +105,30 @@ class Query(msgspec.Struct, frozen=True):
 
 def matched(
     plan: detect.Plan, texts: Iterable[detect.RuleText], logs: Iterable[Source]
-) -> tuple[Matched, Matched]:
-    """Return what our engine and the second one match: for each rule, the records as (log, place in it).
+) -> tuple[Matched, Matched, int]:
+    """Return what our engine and the second one match, and of how many events: for each rule, (log, place in it).
 
     `texts` are those of which the plan was made, each file with one rule.
     """
     ours: Matched = defaultdict(set)
     theirs: Matched = defaultdict(set)
+    events = 0
     matcher = detect.Matcher(plan, list(artifacts.TABLES.values()))
     lanes = [(VIEWS[view], queries) for view, queries in sorted(_lanes(plan, texts).items())]
     for source in logs:
         rows: list[Row] = []
-        for piece in evtx.READER.parse(source):
+        for piece in READERS[source.member.artifact].parse(source):
             if isinstance(piece, Rows):
                 for hit in matcher.match("event", piece.batch):
                     ours[hit.rule].add((source.member.path, len(rows) + hit.row))
                 rows += piece.batch.to_pylist()
+        events += len(rows)
         for view, queries in lanes:
             shown = [(place, row) for place, row in enumerate(rows) if _is_shown(view, row)]
             if shown:
                 for rule, place in _asked(view, queries, shown):
                     theirs[rule].add((source.member.path, place))
-    return dict(ours), dict(theirs)
+    return dict(ours), dict(theirs), events
 
 
 def matched_made(
@@ -172,7 +177,7 @@ def _event(view: View, data: Data) -> Row:
     if view.guard is not None and view.guard[0] not in (name for name, _ in data):
         pairs.append({"name": renamed.get(view.guard[0], view.guard[0]), "value": view.guard[1][0]})
     for pair in list(pairs):
-        if pair["name"] == "ObjectName" and renamed:
+        if pair["name"] == "ObjectName" and renamed is REGISTRY:
             pair["value"], _, value = (pair["value"] or "").rpartition("\\")
             pairs.append({"name": "ObjectValueName", "value": value})
         column = SYSTEM.get((pair["name"] or "").casefold())
@@ -250,7 +255,7 @@ def _flat(row: Row) -> dict[str, str]:
     """Return a row's cells by their folded names, those of one name line by line, and all texts as one cell."""
     cells: dict[str, list[str]] = defaultdict(list)
     texts: list[str] = []
-    for name, value in row.items():
+    for value in row.values():
         if isinstance(value, list):
             for pair in value:
                 if pair["value"] is not None:
@@ -264,10 +269,11 @@ def _flat(row: Row) -> dict[str, str]:
 
 
 def _cell(view: View, cells: Mapping[str, str], field: str) -> str | None:
-    renamed = RENAMED.get(view.name, {}).get(field)
+    names = RENAMED.get(view.name, {})
+    renamed = names.get(field)
     if renamed is not None:
         value = cells.get(_squashed(renamed))
-        if renamed == "ObjectName" and value is not None:
+        if renamed == "ObjectName" and names is REGISTRY and value is not None:
             value = f"{value}\\{cells.get('objectvaluename', '')}"
         return None if value is None else VALUES.get(value, value)
     if field.casefold() in SYSTEM:
