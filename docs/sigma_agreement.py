@@ -223,7 +223,7 @@ def modifiers() -> Iterator[str]:
     yield "| line | value | ours | why |\n|---|---|---|---|\n"
     for each in DIFFERS:
         value = "an empty element" if each.value is None else f"`{each.value}`"
-        yield f"| `{each.line}` | {value} | {'passes' if each.ours else 'does not pass'} | {each.why} |\n"
+        yield f"| `{_cell(each.line)}` | {value} | {'passes' if each.ours else 'does not pass'} | {each.why} |\n"
     yield "\n" + "".join(f"- {told}\n" for told in NOT_MODIFIERS)
 
 
