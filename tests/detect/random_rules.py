@@ -53,6 +53,8 @@ FED: dict[str, tuple[str | None, ...]] = {
     "Computer": ("Computer",),
     "EventID": ("EventID",),
     "Channel": (),
+    "@timestamp": ("@timestamp",),
+    "@other": ("@other",),
     "@text": (None, "other"),
     "@ip": ("IpAddress",),
     "@hash": ("Hashes",),
@@ -64,7 +66,7 @@ FED: dict[str, tuple[str | None, ...]] = {
 """Fields asked of events, with names of pairs that hold them in one view or another."""
 
 LOG_FIELDS = (
-    "text", "TEXT", "alias", "ip", "agent", "path", "link", "names", "count", "share", "flag", "at", "other",
+    "text", "TEXT", "alias", "ip", "agent", "path", "link", "names", "count", "share", "flag", "at", "time", "other",
     "@text", "@ip", "@domain", "@hash", "@file_path", "@file_name", "@folder", "@user_agent", "@url",
 )  # fmt: skip
 VIEWS_ASKED = (
@@ -187,6 +189,7 @@ class _Maker:
             "EventID": self.one(*IDS),
             "Computer": self.maybe(),
             "Level": self.one(1, 4, None),
+            "time": self.one(*TIMES),
             "EventData": data,
             "unmapped": self.pairs() if self.random.random() < 0.3 else None,
         }
@@ -199,6 +202,7 @@ class _Maker:
             "share": self.one(None, 1.0, 1.5),
             "flag": self.one(None, True, False),
             "at": self.one(*TIMES),
+            "time": self.one(*TIMES),
             "unmapped": self.pairs() if self.random.random() < 0.3 else None,
         }
 

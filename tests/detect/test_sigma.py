@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -169,6 +170,27 @@ FIELDS: Sequence[tuple[str, dict[str, Any], bool]] = [
 def test_fields(line: str, data: dict[str, Any], said: bool) -> None:
     plan = plan_of(sigma(f"sel:\n  {line}\ncondition: sel"))
     assert is_matched(plan, "event", event("System", 1, data, Computer="EX01", Level=2)) == [said]
+
+
+TIMES: Sequence[tuple[str, bool]] = [
+    ("'@timestamp|hour': 3", True),
+    ("time|hour: 4", False),
+    ("TimeCreated|day: 3", True),
+    ("'@timestamp|exists': true", True),
+    ("'@timestamp|startswith': '2021-03-03T03:'", True),
+    ("'@other': x", True),
+    ("'@missing': x", False),
+    ("a|fieldref: '@other'", True),
+    ("a|fieldref: '@missing'", False),
+]
+
+
+@pytest.mark.parametrize(("line", "said"), TIMES, ids=[line for line, _ in TIMES])
+def test_the_time_of_a_record_and_names_with_a_sign_of_others(line: str, said: bool) -> None:
+    """Other products write `@timestamp` and the like; none of our signs for kinds is meant by it."""
+    plan = plan_of(sigma(f"sel:\n  {line}\ncondition: sel"))
+    time = datetime(2021, 3, 3, 3, tzinfo=UTC)
+    assert is_matched(plan, "event", event("System", 1, {"a": "x", "@other": "x"}, time=time)) == [said]
 
 
 CONDITIONS: Sequence[tuple[str, list[str], list[str]]] = [

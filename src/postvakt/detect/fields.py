@@ -97,6 +97,9 @@ EVENT_KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 """What names of event data mean, so that indicators reach them like columns."""
 
+TIMES = ("time", "@timestamp", "TimeCreated")
+"""What rules call the time of a record, which every table has."""
+
 _KINDS = dict(KINDS)
 _EVENT_KINDS = dict(EVENT_KINDS)
 
@@ -110,7 +113,7 @@ def feeds(spec: TableSpec, view: View, field: str) -> tuple[Feed, ...]:
     """Return where a table, seen through a view, holds a field. Its values are those of all places."""
     if field == "@text":
         return tuple(_texts(spec))
-    if field.startswith("@"):
+    if field in _KINDS:
         return tuple(_of_kind(spec, field))
     told = [place for name, place in view.told if name == field]
     if told:
@@ -145,6 +148,8 @@ def _of_kind(spec: TableSpec, field: str) -> Iterator[Feed]:
 
 
 def _plain(spec: TableSpec, field: str) -> Iterator[Feed]:
+    if field in TIMES:
+        yield Feed("column", ("time",))
     columns = _columns(spec, field)
     for column in columns:
         yield _column_feed(column)
