@@ -50,6 +50,20 @@ class Judged(msgspec.Struct, frozen=True):
     why: str
 
 
+CORRELATIONS = """
+## Correlations
+
+All eight types are asked, with `group-by`, `aliases`, `timespan` and `generate`, over rules of different tables and
+over all servers of a case: only a group by `Computer` keeps servers apart. `tests/commands/test_correlation_kinds.py` writes
+each as a pack does; `tests/commands/test_correlation_agreement.py` has both engines join the same records, of those
+and of events by chance. What was judged there:
+
+- A rule's absence (`condition: a and not b`) is asked here of the span that ends at a match. There it is told once the
+  span after the match has run out within the logs, so the last match of a log is left out.
+- A list of fields in `value_count` counts different combinations here; there it is not supported.
+- Of several matches of one rule in `temporal_ordered` the latest before the next is joined here; there others are.
+  Whether there is an order both say alike. Two matches in one second stand in the order of the logs.
+"""
 CIDR = (
     "the exception is a network, and the value is no address; the conversion compares texts that begin alike"
 )
@@ -141,6 +155,7 @@ def page(root: Path) -> str:
             *_differences(plan, compared),
             *not_asked(plan),
             *elsewhere(),
+            CORRELATIONS,
             *modifiers(),
         )
     )

@@ -146,5 +146,6 @@ DIFFERS = (
 NOT_MODIFIERS = (
     "Several values of one name: any passes here. There one cell holds them all, and only `contains` reaches each.",
     "Look-around and back references in `re`: not asked (they cannot be run in linear time); the rule is listed.",
+    "A record's own time is asked as `@timestamp`, `time` or `TimeCreated`, of every table.",
     "Keywords are looked for in every text of a row, the values of events without a name among them.",
 )

@@ -133,3 +133,4 @@ def test_the_page_tells_of_no_difference_that_was_not_judged():
     assert all(one.rule in page for one in sigma_agreement.JUDGED)
     assert "".join(sigma_agreement.modifiers()) in page
     assert "".join(sigma_agreement.elsewhere()) in page
+    assert sigma_agreement.CORRELATIONS in page
