@@ -5,6 +5,7 @@ nothing of what a value, a field or a condition means. A field that an event has
 values line by line; names of other schemas are told by RENAMED, one value for each field.
 """
 
+import functools
 import re
 import sqlite3
 from collections import defaultdict
@@ -112,23 +113,24 @@ def matched(
     """
     ours: Matched = defaultdict(set)
     theirs: Matched = defaultdict(set)
-    events = 0
+    rows: list[Row] = []
+    places: list[Place] = []
     matcher = detect.Matcher(plan, list(artifacts.TABLES.values()))
-    lanes = [(VIEWS[view], queries) for view, queries in sorted(_lanes(plan, texts).items())]
     for source in logs:
-        rows: list[Row] = []
+        read = 0
         for piece in READERS[source.member.artifact].parse(source):
             if isinstance(piece, Rows):
                 for hit in matcher.match("event", piece.batch):
-                    ours[hit.rule].add((source.member.path, len(rows) + hit.row))
+                    ours[hit.rule].add((source.member.path, read + hit.row))
                 rows += piece.batch.to_pylist()
-        events += len(rows)
-        for view, queries in lanes:
-            shown = [(place, row) for place, row in enumerate(rows) if _is_shown(view, row)]
-            if shown:
-                for rule, place in _asked(view, queries, shown):
-                    theirs[rule].add((source.member.path, place))
-    return dict(ours), dict(theirs), events
+                places += ((source.member.path, read + row) for row in range(piece.batch.num_rows))
+                read += piece.batch.num_rows
+    for name, queries in sorted(_lanes(plan, texts).items()):
+        shown = [(place, row) for place, row in enumerate(rows) if _is_shown(VIEWS[name], row)]
+        if shown:
+            for rule, place in _asked(VIEWS[name], queries, shown):
+                theirs[rule].add(places[place])
+    return dict(ours), dict(theirs), len(rows)
 
 
 def matched_made(
@@ -192,24 +194,26 @@ def _event(view: View, data: Data) -> Row:
 
 def _lanes(plan: detect.Plan, texts: Iterable[detect.RuleText]) -> dict[str, list[Query]]:
     by_path = {text.path: text.text for text in texts}
-    backend = sqliteBackend(fulltext_field=TEXT, collate_nocase=True)
     made: dict[str, list[Query]] = defaultdict(list)
     for asked in plan.asked:
         rule = plan.rules[asked.rule]
         views = [route.view for route in asked.routes if route.table == "event"]
         if views:
-            query = _query(backend, rule.id, by_path[rule.path])
+            query = _query(rule.id, by_path[rule.path])
             for view in views:
                 made[view].append(query)
     return made
 
 
-def _query(backend: sqliteBackend, rule: str, text: str) -> Query:
+@functools.cache
+def _query(rule: str, text: str) -> Query:
+    backend = sqliteBackend(fulltext_field=TEXT, collate_nocase=True)
     parsed = _parsed(text)
     sql = " UNION ".join(f"SELECT place FROM ({one})" for one in backend.convert_rule(parsed))
     return Query(rule, tuple(backend.required_fields(parsed)), sql)
 
 
+@functools.cache
 def _parsed(text: str) -> SigmaRule:
     parsed = SigmaCollection.from_yaml(text).rules[0]
     assert isinstance(parsed, SigmaRule)

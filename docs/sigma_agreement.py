@@ -54,9 +54,9 @@ CORRELATIONS = """
 ## Correlations
 
 All eight types are asked, with `group-by`, `aliases`, `timespan` and `generate`, over rules of different tables and
-over all servers of a case: only a group by `Computer` keeps servers apart. `tests/commands/test_correlation_kinds.py` writes
-each as a pack does; `tests/commands/test_correlation_agreement.py` has both engines join the same records, of those
-and of events by chance. What was judged there:
+over all servers of a case: only a group by `Computer` keeps servers apart.
+`tests/commands/test_correlation_kinds.py` writes each as a pack does; `tests/commands/test_correlation_agreement.py`
+has both engines join the same records, of those and of events by chance. What was judged there:
 
 - A rule's absence (`condition: a and not b`) is asked here of the span that ends at a match. There it is told once the
   span after the match has run out within the logs, so the last match of a log is left out.

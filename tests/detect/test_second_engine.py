@@ -15,7 +15,6 @@ if importlib.util.find_spec("sigma.backends.sqlite") is None:
 from docs import second_engine, sigma_agreement
 from docs.made_events import made
 from docs.sigma_modifiers import DIFFERS, MODIFIERS
-from sigma.backends.sqlite import sqliteBackend
 from sigma.modifiers import modifier_mapping
 from sigma.rule import SigmaRule
 
@@ -37,9 +36,7 @@ def asked(root):
 def theirs(line, value):
     """Whether the second engine matches an event whose field `f` has a value, and `g` the text `same`."""
     text = sigma(f"s:\n  {line}\ncondition: s")
-    query = second_engine._query(
-        sqliteBackend(fulltext_field="every_text", collate_nocase=True), RULE_ID, text
-    )
+    query = second_engine._query(RULE_ID, text)
     data = {"f": value, "g": "same"}
     return bool(list(second_engine._asked(VIEWS[""], [query], [(0, event("System", 1, data))])))
 
