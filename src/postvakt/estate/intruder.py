@@ -6,6 +6,7 @@ from datetime import datetime
 
 from postvakt.estate import culprits, shells
 from postvakt.estate.deeds import Command, Deed, LeftFile, acts
+from postvakt.estate.memory.minidump import bare
 from postvakt.estate.plans import Actor, ServerPlan
 from postvakt.estate.stories import Step
 
@@ -202,8 +203,9 @@ def _compiled(server: ServerPlan, actor: Actor) -> Iterator[LeftFile]:
 
 
 def _dump_file(server: ServerPlan, actor: Actor) -> Iterator[LeftFile]:
-    """The head of a minidump and noise; it holds nobody's secrets."""
-    content = b"MDMP\x93\xa7\x00\x00" + server.random("dump").randbytes(4096)
+    """A dump of LSASS with noise for its memory; it holds nobody's secrets."""
+    noise = server.random("dump").randbytes(4096)
+    content = bare(f"{SYSTEM}lsass.exe", 612, 14393, actor.at(33.4), noise)
     says = "A file with the memory of LSASS lies in the temporary folder."
     path = "C/Windows/Temp/lsass.dmp"
     yield _left(server, actor, "dump", "memory", 33.4, path, content, f"{SYSTEM}rundll32.exe", says)

@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping
+from datetime import datetime
 
 from postvakt.estate.memory.description import PAGE, Protection
 from postvakt.estate.memory.image import Image
@@ -49,12 +50,39 @@ def minidump(image: Image, pid: int) -> bytes:
     return head + bytes(directory) + bytes(body) + listed + memory
 
 
+def bare(path: str, pid: int, build: int, taken: datetime, content: bytes) -> bytes:
+    """Return the dump of a program of which one range of memory is all that there is: what an intruder left behind."""
+    base, text = 0x7FF7_0000_0000, path.encode("utf-16-le")
+    stamp = int(taken.timestamp())
+    fixed = {
+        SYSTEM: _versions(build),
+        THREADS: struct.pack("<I", 0),
+        MISC: struct.pack("<IIIIII", 24, 0x3, pid, stamp, 0, 0),
+        REGIONS: struct.pack("<IIQ", 16, 48, 0),
+    }
+    at = 32 + 12 * (len(fixed) + 2)
+    places = {}
+    for number, stream in fixed.items():
+        places[number] = (len(stream), at)
+        at += len(stream)
+    module = struct.pack("<IQIIII", 1, base, 0x11000, 0, 0x5F000000, at + 4 + MODULE) + bytes(MODULE - 24)
+    module += struct.pack("<I", len(text)) + text + b"\0\0"
+    places[MODULES] = (4 + MODULE, at)
+    at += len(module)
+    memory = struct.pack("<QQQQ", 1, at + 32, base + 0x10000, len(content))
+    places[MEMORY] = (len(memory), at)
+    directory = b"".join(struct.pack("<III", number, *place) for number, place in places.items())
+    head = struct.pack("<4sIIIIIQ", b"MDMP", 0xA793, len(places), 32, 0, stamp, FLAGS)
+    return head + directory + b"".join(fixed.values()) + module + memory + content
+
+
 def _system(image: Image) -> bytes:
-    major, minor = (6, 3) if image.machine.build == 9600 else (10, 0)
-    head = struct.pack(
-        "<HHHBBIIIIIHH", AMD64, 6, 0, 2, SERVER, major, minor, image.machine.build, NT, 0, 0, 0
-    )
-    return head + bytes(24)
+    return _versions(image.machine.build)
+
+
+def _versions(build: int) -> bytes:
+    major, minor = (6, 3) if build == 9600 else (10, 0)
+    return struct.pack("<HHHBBIIIIIHH", AMD64, 6, 0, 2, SERVER, major, minor, build, NT, 0, 0, 0) + bytes(24)
 
 
 def _modules(built: Built, at: int) -> tuple[bytes, bytes]:
