@@ -14,7 +14,8 @@ CATEGORIES = frozenset(
 )  # fmt: skip
 WINDOWS_SERVICES = frozenset((
     "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
-    "iis-configuration", "mem_carved", "mem_module", "mem_netconn", "mem_region", "mft",
+    "iis-configuration", "mem_carved", "mem_handle", "mem_module", "mem_netconn", "mem_region", "mem_registry",
+    "mem_service", "mft",
     "powershell_history", "prefetch", "registry", "registry_trace", "scheduled_task",
     "taskscheduler", "terminalservices-localsessionmanager", "usn", "wmi",
 ))  # fmt: skip
@@ -22,7 +23,8 @@ WINDOWS_SERVICES = frozenset((
 TABLES = frozenset((
     "certificate", "cmdlet_infra", "directory_object", "ecp_activity", "ecp_server", "event", "ews", "exchange_log",
     "exchange_object", "exchange_setup", "file", "http_proxy", "httperr", "iis", "iis_config", "mem_carved",
-    "mem_image", "mem_module", "mem_netconn", "mem_process", "mem_region", "mem_yara", "message_tracking",
+    "mem_handle", "mem_image", "mem_module", "mem_netconn", "mem_process", "mem_region", "mem_registry",
+    "mem_service", "mem_yara", "message_tracking",
     "mft_entry", "mitigation_service", "msert", "nmap", "oab_generator", "powershell_history", "prefetch",
     "registry_key", "registry_trace", "registry_value", "scheduled_task", "test_proxylogon", "transport_agent",
     "usn_record",

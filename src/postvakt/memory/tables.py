@@ -5,7 +5,8 @@ from postvakt.model.table import Column, LogSource, TableSpec
 HOW = (
     Column(
         "method",
-        about="list: Windows' own list; scan: the pool's tag; both; tree: regions; dump: told by a dump",
+        about="list: Windows' own list; scan: the pool's tag; both; tree: regions; dump: told by a dump; table:"
+        " Windows' own tables of handles, services, connections, keys",
     ),
     Column("tier", about="what read it: own, this program's reader; the name of an engine otherwise"),
     Column(
@@ -177,5 +178,61 @@ MEM_NETCONN = TableSpec(
     ),
 )
 
-TABLES = (MEM_IMAGE, MEM_PROCESS, MEM_MODULE, MEM_REGION, MEM_NETCONN)
+MEM_HANDLE = TableSpec(
+    name="mem_handle",
+    title="What programs held open: files, keys, other programs, sections",
+    locator="offset",
+    logsources=(LogSource(product="windows", service="mem_handle"),),
+    columns=(
+        *PROCESS,
+        Column("handle", "int"),
+        Column("type", about="File, Key, Process, Thread, Section, Mutant..."),
+        Column("object", about="its name, as far as it has one"),
+        Column("access", "int", about="the rights that were granted, as a mask"),
+        Column("virtual", "int", about="the object's virtual address, as a signed number"),
+        *HOW,
+    ),
+)
+
+MEM_SERVICE = TableSpec(
+    name="mem_service",
+    title="Services as the service control manager had them",
+    locator="offset",
+    logsources=(LogSource(product="windows", service="mem_service"),),
+    columns=(
+        *PROCESS,
+        Column("service", about="its short name"),
+        Column("display", about="its name for people"),
+        Column("state", about="RUNNING, STOPPED..."),
+        Column("starts", about="BOOT, SYSTEM, AUTO, DEMAND, DISABLED"),
+        Column("type", about="OWN_PROCESS, SHARE_PROCESS, KERNEL_DRIVER..."),
+        Column("account", kind="account"),
+        Column("path", kind="file_path", about="its program, or the driver's object"),
+        Column("CommandLine", kind="command_line", about="ImagePath of its key"),
+        *HOW,
+    ),
+)
+
+MEM_REGISTRY = TableSpec(
+    name="mem_registry",
+    title="Registry values of interest, read from the hives in memory; time is their key's last write",
+    locator="offset",
+    logsources=(
+        LogSource(product="windows", service="registry"),
+        LogSource(product="windows", service="mem_registry"),
+    ),
+    columns=(
+        Column("key", kind="registry_key"),
+        Column("value_name", kind="registry_value", about="empty for the key's default value"),
+        Column("TargetObject", kind="registry_key", about="key and name, as Sysmon writes it"),
+        Column("Details", about="texts as they are, numbers in decimal, the rest in hexadecimal"),
+        Column("type", about="REG_SZ, REG_DWORD..."),
+        *HOW,
+    ),
+)
+
+TABLES = (
+    MEM_IMAGE, MEM_PROCESS, MEM_MODULE, MEM_REGION, MEM_NETCONN, MEM_HANDLE, MEM_SERVICE, MEM_REGISTRY,
+)  # fmt: skip
+"""The last three are told by engines, not by this program's own reader."""
 OWN = "own"

@@ -1,0 +1,123 @@
+"""What the process that runs MemProcFS tells: JSON, one line each, of bounded length."""
+
+import msgspec
+
+LONGEST_TEXT = 32_768
+"""Characters of one text; Windows itself allows no longer command line."""
+LONGEST_LINE = 4 << 20
+"""Bytes of a line: texts at their longest, each character escaped, and an environment."""
+
+
+class Opened(msgspec.Struct, frozen=True, tag_field="line", tag="opened"):
+    """The image was opened. `build` is what the engine holds the kernel for, 0 for not known."""
+
+    version: str
+    build: int
+
+
+class Process(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="process"):
+    """A process. Times as `2021-03-02 03:17:30 UTC`, empty for none; `physical` is None where it has no place."""
+
+    pid: int
+    parent: int
+    name: str
+    path: str
+    kernel_path: str
+    command: str
+    folder: str
+    environment: list[tuple[str, str]]
+    created: str
+    exited: str
+    virtual: int
+    physical: int | None
+    directory: int
+    wow64: bool
+    state: int
+
+
+class Checked(msgspec.Struct, frozen=True, tag_field="line", tag="checked"):
+    """All processes were told."""
+
+
+class Module(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="module"):
+    """A module of a process; those of the process 4 are the kernel's. `physical` is its first byte's place."""
+
+    pid: int
+    name: str
+    path: str
+    base: int
+    size: int
+    physical: int | None
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="connection"):
+    """An endpoint. `time` is a FILETIME, `pool` the tag's four letters in either order."""
+
+    pid: int
+    pool: str
+    state: int
+    local: str
+    local_port: int
+    remote: str
+    remote_port: int
+    time: int
+    virtual: int
+    physical: int | None
+
+
+class Handle(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="handle"):
+    """An open handle."""
+
+    pid: int
+    handle: int
+    type: str
+    object: str
+    access: int
+    virtual: int
+    physical: int | None
+
+
+class Service(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="service"):
+    """A service, as the service control manager's memory has it."""
+
+    pid: int
+    name: str
+    display: str
+    state: int
+    start: int
+    type: int
+    account: str
+    path: str
+    command: str
+
+
+class Value(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="value"):
+    """A registry value; `time` is its key's last write, a FILETIME, 0 for not told."""
+
+    key: str
+    name: str
+    type: int
+    data: str
+    time: int
+
+
+class Log(msgspec.Struct, frozen=True, tag_field="line", tag="log"):
+    """An event log in the file cache: bytes that it has, and bytes that were written out (0 where none were asked)."""
+
+    name: str
+    size: int
+    written: int
+
+
+class Failed(msgspec.Struct, frozen=True, tag_field="line", tag="failed"):
+    """A part that the engine could not give, in its own words."""
+
+    part: str
+    why: str
+
+
+class Ended(msgspec.Struct, frozen=True, tag_field="line", tag="ended"):
+    """Everything was told."""
+
+
+Line = Opened | Process | Checked | Module | Connection | Handle | Service | Value | Log | Failed | Ended

@@ -1,0 +1,227 @@
+"""MemProcFS as a second reader: what its child tells as rows, and what is said where it tells too little.
+
+A stand-in with the engine's interface plays what the built images have not (handles, services, keys, event logs) and
+what the real engine does when it fails; the real one is asked in `test_memprocfs_real`.
+"""
+
+import os
+import shutil
+import time
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from postvakt.memory import memprocfs
+from postvakt.memory.memprocfs_registry import OF_INTEREST, shown
+from postvakt.model.gap import Gap
+from postvakt.tables.rows import Rows
+
+STANDIN = Path(__file__).with_name("standin.py")
+OURS = frozenset((4, 8, 12))
+
+Told = tuple[dict[str, list[dict[str, Any]]], list[Gap]]
+
+
+@pytest.fixture
+def image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "engine"
+    folder.mkdir()
+    shutil.copy(STANDIN, folder / "memprocfs.py")
+    monkeypatch.syspath_prepend(str(folder))
+    before = os.environ.get("PYTHONPATH")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder), *([before] if before else [])]))
+    path = tmp_path / "image.raw"
+    path.write_bytes(bytes(4096))
+    return path
+
+
+def told(image: Path, **given: Any) -> Told:
+    rows: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    gaps = []
+    for piece in memprocfs.read(image, **{"pids": OURS, "build": 17763, **given}):
+        if isinstance(piece, Rows):
+            piece.batch.validate(full=True)
+            rows[piece.spec.name] += piece.batch.to_pylist()
+        else:
+            assert isinstance(piece, Gap)
+            gaps.append(piece)
+    return rows, gaps
+
+
+def one(rows: list[dict[str, Any]], **asked: Any) -> dict[str, Any]:
+    (found,) = [row for row in rows if all(row[name] == value for name, value in asked.items())]
+    return found
+
+
+def test_everything_it_tells_is_rows_of_its_own_tier(image: Path) -> None:
+    rows, gaps = told(image)
+    assert set(rows) == {spec.name for spec in memprocfs.TABLES}
+    assert {row["tier"] for some in rows.values() for row in some} == {"memprocfs"}
+    assert [gap.detail for gap in gaps] == [
+        "MemProcFS 5.19.0: event logs in the file cache were not taken out whole: ../Security.evtx"
+    ]
+
+
+def test_processes(image: Path) -> None:
+    rows, _ = told(image, offset=lambda physical: physical + 32)
+    shell = one(rows["mem_process"], ProcessId=12)
+    assert (shell["Image"], shell["CommandLine"], shell["Computer"]) == (
+        "C:\\Windows\\System32\\cmd.exe",
+        "cmd.exe -ap",
+        "EX01",
+    )
+    assert shell["ParentImage"] == "C:\\Windows\\System32\\w3wp.exe"
+    assert shell["created"].isoformat() == "2021-03-02T02:00:00+00:00"
+    assert (shell["confidence"], shell["locator"]) == ("high", shell["physical"] + 32)
+
+
+def test_modules_connections_handles_services(image: Path) -> None:
+    rows, _ = told(image)
+    module = one(rows["mem_module"], ProcessId=8)
+    assert (module["ImageLoaded"], module["flags"], module["kernel"]) == (
+        "C:\\Temp\\evil.dll",
+        ["not-system32"],
+        False,
+    )
+    far = one(rows["mem_netconn"], Protocol="tcp")
+    assert (far["DestinationIp"], far["DestinationPort"], far["state"]) == ("203.0.113.7", 443, "ESTABLISHED")
+    port = one(rows["mem_netconn"], Protocol="udp")
+    assert (port["SourceIp"], port["DestinationIp"], port["DestinationPort"]) == ("0.0.0.0", None, None)
+    handle = one(rows["mem_handle"], ProcessId=8)
+    assert (handle["type"], handle["object"], handle["Image"]) == (
+        "File",
+        "\\Windows\\Temp\\lsass.dmp",
+        "C:\\Windows\\System32\\w3wp.exe",
+    )
+    service = one(rows["mem_service"], service="MSExchangeIS")
+    assert (service["state"], service["starts"], service["type"]) == (
+        "RUNNING",
+        "AUTO",
+        "OWN_PROCESS INTERACTIVE",
+    )
+    assert service["CommandLine"] == '"C:\\store.exe" -s'
+
+
+def test_registry_values_of_the_control_set_in_use_and_no_secret(image: Path) -> None:
+    rows, _ = told(image)
+    told_of = {row["TargetObject"]: row["Details"] for row in rows["mem_registry"]}
+    assert told_of["HKLM\\SYSTEM\\ControlSet002\\Services\\evil\\ImagePath"] == "C:\\evil.exe"
+    run = "HKLM\\SOFTWARE\\Microsoft\\Windows\\CurrentVersion\\Run"
+    assert told_of[f"{run}\\(Default)"] == "a; b"
+    assert told_of[f"{run}\\odd"] == "ff" * 256
+    assert not [name for name in told_of if "ecret" in name]
+    assert not [one for one in OF_INTEREST if one.path.upper().startswith(("HKLM\\SECURITY", "HKLM\\SAM"))]
+
+
+@pytest.mark.parametrize(
+    ("kind", "data", "text"),
+    [
+        (4, b"\x01\0\0\0", "1"),
+        (4, b"\x01", "01"),
+        (11, b"\0" * 7 + b"\x01", str(1 << 56)),
+        (1, b"a\0b", "a\ufffd"),
+    ],
+)
+def test_values_as_text(kind: int, data: bytes, text: str) -> None:
+    assert shown(kind, data) == text
+
+
+def test_event_logs_are_written_whole_under_names_of_ours(image: Path, tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    _, gaps = told(image, logs=logs)
+    assert [path.name for path in logs.iterdir()] == ["000-.._Security.evtx"]
+    assert (logs / "000-.._Security.evtx").stat().st_size == 8 + 256 * 8192
+    assert gaps == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "why", "words"),
+    [
+        ("refuses", "unreadable", "it does not open the image (TypeError: Vmm.init(): Initialization"),
+        ("no build", "unsupported", "does not tell which Windows"),
+        ("none", "lost", "it finds no process"),
+        ("dies", "crashed", "it died of signal 11"),
+        ("eats", "unreadable", "MemoryError"),
+    ],
+)
+def test_an_engine_that_fails_the_check_is_not_used(
+    mode: str, why: str, words: str, image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODE", mode)
+    rows, (gap,) = told(image, limits=memprocfs.Limits(memory=1 << 30))
+    assert not rows
+    assert gap.why == why
+    assert words in gap.detail
+    assert gap.detail.endswith("nothing of it is used")
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"build": 20348}, "it takes this for build 17763, and our own reader for 20348"),
+        ({"pids": frozenset((4, 100, 104))}, "of its 2 processes our own reader, which finds 2, knows 0"),
+    ],
+)
+def test_an_engine_that_contradicts_our_own_reader_is_not_used(
+    given: dict[str, Any], words: str, image: Path
+) -> None:
+    rows, (gap,) = told(image, **given)
+    assert not rows
+    assert gap.why == "conflict"
+    assert words in gap.detail
+
+
+def test_without_processes_of_ours_its_rows_are_told_unchecked(image: Path) -> None:
+    rows, gaps = told(image, pids=frozenset(), build=0)
+    assert {row["confidence"] for row in rows["mem_process"]} == {"low"}
+    assert "unchecked" in gaps[0].detail
+
+
+def test_an_engine_that_hangs_is_ended(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODE", "hangs")
+    begun = time.monotonic()
+    rows, (gap,) = told(image, limits=memprocfs.Limits(seconds=1.0))
+    assert time.monotonic() - begun < 10
+    assert not rows
+    assert (gap.why, "not done after 1 s" in gap.detail) == ("timed-out", True)
+
+
+def test_what_was_told_before_an_engine_died_is_used(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODE", "dies late")
+    rows, gaps = told(image)
+    assert len(rows["mem_process"]) == 3
+    assert rows["mem_service"]
+    assert gaps[-1].detail == "MemProcFS 5.19.0: it died of signal 11; what it told before is used"
+
+
+def test_a_part_that_fails_is_named_and_the_rest_is_told(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODE", "parts fail")
+    rows, gaps = told(image)
+    assert rows["mem_module"]
+    assert rows["mem_registry"]
+    said = " ".join(gap.detail for gap in gaps)
+    assert "gives no connections: RuntimeError" in said
+    assert "gives no services: RuntimeError" in said
+    assert "finds no handles in this image" in said
+
+
+def test_long_texts_are_cut(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MODE", "long")
+    rows, _ = told(image)
+    assert len(rows["mem_process"][0]["CommandLine"]) == 32_768
+
+
+def test_without_the_extra_one_sentence_says_what_is_lacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memprocfs, "PACKAGE", "an_engine_that_is_not_there")
+    assert not memprocfs.available()
+    (gap,) = memprocfs.read(tmp_path / "never opened")
+    assert isinstance(gap, Gap)
+    assert gap.detail == memprocfs.missing()
+    assert "handles, services, registry values and event logs" in gap.detail
