@@ -1,0 +1,262 @@
+"""Rows of Volatility's objects, plugin by plugin. Every value is the file's word: a wrong type is none."""
+
+import ipaddress
+import ntpath
+import re
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from postvakt.memory.rows import Row, module_flags, signed
+
+LONGEST_TEXT = 32_768
+SYSTEM = 4
+EXECUTABLE = "EXECUTE"
+BYTES = re.compile(r"\A\s*((?:[0-9a-f]{2}[ \t]+){15}[0-9a-f]{2})", re.IGNORECASE)
+"""The first sixteen bytes of a dump."""
+HIGH, CUT = 1 << 47, 1 << 48
+"""Volatility cuts the kernel's addresses to 48 bits."""
+MOST_NAMED = 1 << 16
+
+
+class Object(msgspec.Struct, frozen=True):
+    """One object with its place in the file."""
+
+    offset: int
+    values: Mapping[str, Any]
+
+
+class Named:
+    """The processes of one file by their id, for the parents of others."""
+
+    def __init__(self) -> None:
+        self._by_id: dict[int, list[Mapping[str, Any]]] = {}
+
+    def add(self, told: Object) -> None:
+        """Keep a process."""
+        pid = number(told.values.get("PID"))
+        if pid is not None and len(self._by_id) < MOST_NAMED:
+            self._by_id.setdefault(pid, []).append(told.values)
+
+    def parent(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Return the process that started another, where the file has one of that id that was there then."""
+        parent, made = number(values.get("PPID")), instant(values.get("CreateTime"))
+        fit: list[tuple[datetime, int, Mapping[str, Any]]] = []
+        for other in self._by_id.get(parent, ()) if parent is not None else ():
+            begun, gone = instant(other.get("CreateTime")), instant(other.get("ExitTime"))
+            if other is values or made is None or begun is None or begun > made:
+                continue
+            if gone is None or gone >= made:
+                fit.append((begun, len(fit), other))
+        return max(fit)[2] if fit else None
+
+
+def process(told: Object, known: Named) -> Row:
+    """Return a row of pslist, psscan or pstree."""
+    values = told.values
+    parent = known.parent(values)
+    return {
+        "time": instant(values.get("CreateTime")),
+        "ProcessId": number(values.get("PID")),
+        "Image": image(values),
+        "CommandLine": text(values.get("Cmd")),
+        "ParentProcessId": number(values.get("PPID")),
+        "ParentImage": image(parent) if parent else None,
+        "ParentCommandLine": text(parent.get("Cmd")) if parent else None,
+        "name": text(values.get("ImageFileName")),
+        "kernel_path": text(values.get("Audit")),
+        "created": instant(values.get("CreateTime")),
+        "exited": instant(values.get("ExitTime")),
+        "threads": number(values.get("Threads")),
+        "virtual": address(values.get("Offset(V)")),
+        "flags": list(_process_flags(values, parent is not None)),
+    }
+
+
+def _process_flags(values: Mapping[str, Any], has_parent: bool) -> Iterator[str]:
+    if instant(values.get("ExitTime")) is not None:
+        yield "exited"
+    if not has_parent and number(values.get("PPID")):
+        yield "no-parent"
+    if values.get("Wow64") is True:
+        yield "32-bit"
+
+
+def line(told: Object, _: Named) -> Row:
+    """Return a row of cmdline."""
+    values = told.values
+    return {
+        "ProcessId": number(values.get("PID")),
+        "Image": text(values.get("Process")),
+        "name": text(values.get("Process")),
+        "CommandLine": text(values.get("Args")),
+        "flags": [],
+    }
+
+
+def module(told: Object, _: Named) -> Row:
+    """Return a row of dlllist."""
+    values = told.values
+    return {
+        **_module(values),
+        "time": instant(values.get("LoadTime")),
+        "ProcessId": number(values.get("PID")),
+        "Image": text(values.get("Process")),
+        "kernel": False,
+    }
+
+
+def driver(told: Object, _: Named) -> Row:
+    """Return a row of modules or modscan."""
+    return {**_module(told.values), "ProcessId": SYSTEM, "Image": "System", "kernel": True}
+
+
+def _module(values: Mapping[str, Any]) -> Row:
+    path = text(values.get("Path")) or text(values.get("Name")) or ""
+    return {
+        "ImageLoaded": path or None,
+        "name": text(values.get("Name")) or ntpath.basename(path) or None,
+        "base": address(values.get("Base")),
+        "size": number(values.get("Size")),
+        "flags": list(module_flags(path)),
+    }
+
+
+def connection(told: Object, _: Named) -> Row:
+    """Return a row of netscan or netstat."""
+    values = told.values
+    local, remote = ip(values.get("LocalAddr")), ip(values.get("ForeignAddr"))
+    waits = remote is None or ipaddress.ip_address(remote).is_unspecified
+    return {
+        "time": instant(values.get("Created")),
+        "ProcessId": number(values.get("PID")),
+        "Image": text(values.get("Owner")),
+        "Protocol": (text(values.get("Proto")) or "")[:3].lower() or None,
+        "SourceIp": local,
+        "SourcePort": number(values.get("LocalPort")),
+        "DestinationIp": None if waits else remote,
+        "DestinationPort": None if waits else number(values.get("ForeignPort")),
+        "state": text(values.get("State")),
+    }
+
+
+def region(told: Object, _: Named) -> Row:
+    """Return a row of malfind or vadinfo."""
+    values = told.values
+    start, last = number(values.get("Start VPN")), number(values.get("End VPN"))
+    protection = (text(values.get("Protection")) or "").removeprefix("PAGE_") or None
+    private = None if number(values.get("PrivateMemory")) is None else bool(values["PrivateMemory"])
+    executable = None if protection is None else EXECUTABLE in protection
+    found = BYTES.match((text(values.get("Hexdump")) or "").strip('" \r\n'))
+    head = "".join(found[1].split()).lower() if found else None
+    flags = ["private-executable"] if private and executable else []
+    if private and head and head.startswith("4d5a"):
+        flags.append("mz")
+    return {
+        "ProcessId": number(values.get("PID")),
+        "Image": text(values.get("Process")),
+        "start": start,
+        "size": None if start is None or last is None or last < start else last - start + 1,
+        "protection": protection,
+        "executable": executable,
+        "private": private,
+        "path": text(values.get("File")),
+        "committed": number(values.get("CommitCharge")),
+        "first_bytes": head,
+        "flags": flags,
+    }
+
+
+def handle(told: Object, _: Named) -> Row:
+    """Return a row of handles."""
+    values = told.values
+    return {
+        "ProcessId": number(values.get("PID")),
+        "Image": text(values.get("Process")),
+        "handle": number(values.get("HandleValue")),
+        "type": text(values.get("Type")),
+        "object": text(values.get("Name")),
+        "access": number(values.get("GrantedAccess")),
+        "virtual": address(values.get("Offset")),
+    }
+
+
+def service(told: Object, _: Named) -> Row:
+    """Return a row of svcscan."""
+    values = told.values
+    return {
+        "ProcessId": number(values.get("PID")),
+        "Image": text(values.get("Binary")),
+        "service": text(values.get("Name")),
+        "display": text(values.get("Display")),
+        "state": _word(values.get("State")),
+        "starts": _word(values.get("Start")),
+        "type": _word(values.get("Type")),
+        "path": text(values.get("Dll")),
+        "CommandLine": text(values.get("Binary (Registry)")) or text(values.get("Binary")),
+    }
+
+
+MAKERS: Mapping[str, Callable[[Object, Named], Row]] = {
+    "process": process,
+    "line": line,
+    "module": module,
+    "driver": driver,
+    "connection": connection,
+    "region": region,
+    "handle": handle,
+    "service": service,
+}
+
+
+def image(values: Mapping[str, Any]) -> str | None:
+    """Return the best path of a process."""
+    return text(values.get("Path")) or text(values.get("Audit")) or text(values.get("ImageFileName"))
+
+
+def text(value: Any) -> str | None:
+    """Return a text that can be written, None for none; `-` stands for none in older releases."""
+    if not isinstance(value, str) or value in ("", "-", "N/A"):
+        return None
+    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+
+
+def number(value: Any) -> int | None:
+    """Return a number that a column can hold."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if -(1 << 63) <= value < 1 << 63 else None
+
+
+def address(value: Any) -> int | None:
+    """Return an address as the tables' signed number, with the bits that were cut."""
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 64:
+        return None
+    return signed(value | ~(CUT - 1) & (1 << 64) - 1 if HIGH <= value < CUT else value)
+
+
+def instant(value: Any) -> datetime | None:
+    """Return an instant; one without a zone is UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        told = datetime.fromisoformat(value)
+        return told.replace(tzinfo=UTC) if told.tzinfo is None else told.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def ip(value: Any) -> str | None:
+    """Return an address of the network, None for what is none (`*`)."""
+    try:
+        return str(ipaddress.ip_address(value)) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def _word(value: Any) -> str | None:
+    """Return a constant without what all of its kind begin with."""
+    told = text(value)
+    return None if told is None else told.replace("SERVICE_", "").replace("|", " ")
