@@ -1,8 +1,9 @@
 """`python -m bench.memory_agreement TRUTH ANSWERS...`: what others read from an image, beside what was planted in it.
 
-TRUTH is the `.truth.json` that `bench.memory_images` writes. An ANSWERS is either a folder with the JSON lines that an
-analyst had Volatility 3 write (`windows.pslist.jsonl`, `windows.psscan.jsonl`, ...: any of NAMES), or a JSON file of
-rows by question, as QUESTIONS names them. Nothing is run here: the answers are made by hand, elsewhere.
+TRUTH is the `.truth.json` that `bench.memory_images` writes. An ANSWERS is a folder with what an analyst had
+Volatility 3 write, as JSON lines or as JSON (`windows.pslist.jsonl`, `windows.psscan.json`, ...: any of NAMES); a JSON
+file of rows by question, as QUESTIONS names them; or an image, which our own reader answers, and MemProcFS where it is
+installed. Of Volatility nothing is run here: its answers are made by hand, elsewhere.
 """
 
 import contextlib
@@ -15,6 +16,7 @@ from typing import Any
 import msgspec
 
 from postvakt.estate.memory.truth import MemoryTruth
+from postvakt.memory import memprocfs
 
 QUESTIONS = ("listed", "pooled", "lines", "modules", "regions", "runs", "connections", "drivers")
 """Processes in the kernel's list and in the pool; command lines; modules by process; regions with what may be done in
@@ -120,15 +122,23 @@ def answers(path: Path) -> dict[str, Rows]:
         found: dict[str, Rows] = {}
         for question, (name, read) in NAMES.items():
             with contextlib.suppress(FileNotFoundError, json.JSONDecodeError):
-                found[question] = frozenset(read(_json_lines(path / f"{name}.jsonl")))
+                found[question] = frozenset(read(_objects(path, name)))
         return found
     told = json.loads(path.read_bytes())
     return {name: frozenset(tuple(row) for row in rows) for name, rows in told.items() if name in QUESTIONS}
 
 
-def _json_lines(path: Path) -> Iterator[Mapping[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        yield from (json.loads(line) for line in lines if line.strip())
+def _objects(folder: Path, name: str) -> Iterator[Mapping[str, Any]]:
+    lined = folder / f"{name}.jsonl"
+    if lined.exists():
+        with lined.open(encoding="utf-8") as lines:
+            yield from (json.loads(line) for line in lines if line.strip())
+        return
+    waiting = json.loads((folder / f"{name}.json").read_bytes())
+    while waiting:
+        one = waiting.pop()
+        yield one
+        waiting += one.get("__children", ())
 
 
 def compared(right: Answers, given: Answers) -> Iterator[tuple[str, str]]:
@@ -151,11 +161,27 @@ def main(words: Sequence[str]) -> int:
     right = planted(msgspec.json.decode(Path(words[0]).read_bytes(), type=MemoryTruth))
     differs = False
     for word in words[1:]:
-        given = answers(Path(word))
-        row = list(compared(right, given))
-        differs |= any(given.get(name, rows) != rows for name, rows in right.items())
-        print(f"{word}  " + "  ".join(f"{name} {told}" for name, told in row))
+        for by, given in _given(Path(word)):
+            row = list(compared(right, given))
+            differs |= any(given.get(name, rows) != rows for name, rows in right.items())
+            print(f"{by}  " + "  ".join(f"{name} {told}" for name, told in row))
     return int(differs)
+
+
+def _given(path: Path) -> Iterator[tuple[str, Answers]]:
+    """Yield answers and whose they are."""
+    if path.is_dir() or path.suffix == ".json":
+        yield str(path), answers(path)
+        return
+    from bench import memory_engines as engines
+
+    rows = engines.own(path)
+    yield f"{path}  own", engines.answers(rows)
+    if memprocfs.available():
+        theirs, said = engines.other(path, rows)
+        yield f"{path}  memprocfs", engines.answers(theirs) if theirs else {}
+        for words in said:
+            print(f"  {words}")
 
 
 if __name__ == "__main__":
