@@ -126,3 +126,16 @@ def _names(processes: Any) -> frozenset[tuple[Any, ...]]:
 def _protection(row: Row) -> str:
     words = row["protection"] or ""
     return PROTECTIONS.get(words, words)
+
+
+def lines(rows: Tables) -> frozenset[tuple[Any, ...]]:
+    """Return the command lines of all processes, listed or not."""
+    return frozenset(
+        (row["ProcessId"], row["CommandLine"]) for row in rows["mem_process"] if row["CommandLine"]
+    )
+
+
+def version(path: Path) -> str:
+    """Return MemProcFS's version as it tells it itself, empty where it does not open the image."""
+    told = [gap.detail for gap in gathered(memprocfs.read(path))[1]]
+    return next((words.split(":")[0].removeprefix("MemProcFS ") for words in told if ": " in words), "")
