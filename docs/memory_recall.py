@@ -172,15 +172,16 @@ def _cell(counted: tuple[int, int] | None, right: agreement.Rows | None) -> str:
 
 
 def by_hand(lab: Lab, answers: Path, version: str) -> Figures:
-    """Return what Volatility's answers, made by hand, come to."""
-    return Figures(
-        version,
-        {
-            folder.name: dict(lab.counted(folder.name, agreement.answers(folder)))
-            for folder in sorted(answers.iterdir())
-            if folder.is_dir()
-        },
-    )
+    """Return what Volatility's answers, made by hand, come to; a file without one is a plugin that found nothing."""
+    counted: dict[str, dict[str, tuple[int, int]]] = {}
+    for folder in sorted(answers.iterdir()):
+        asked = {
+            question: (0, 0)
+            for question, (name, _) in agreement.NAMES.items()
+            if any(folder.glob(f"{name}.json*"))
+        }
+        counted[folder.name] = {**asked, **lab.counted(folder.name, agreement.answers(folder))}
+    return Figures(version, counted)
 
 
 def page(lab: Lab, hand: Figures, version: str) -> str:

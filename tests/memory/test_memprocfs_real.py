@@ -11,7 +11,9 @@ from postvakt.estate.memory import containers, scenes
 from postvakt.estate.memory.image import Image, build
 from postvakt.estate.memory.truth import told
 from postvakt.estate.plans import plan
-from postvakt.memory import memprocfs
+from postvakt.memory import READER, memprocfs
+from postvakt.tables.rows import Rows
+from tests.memory.windows import OnDisk
 
 NEEDS_IT = pytest.mark.skipif(not memprocfs.available(), reason=memprocfs.missing())
 BUILDS = (14393, 17763, 20348)
@@ -56,6 +58,22 @@ def test_rows_of_both_stand_at_the_same_place(tmp_path: Path) -> None:
         for column in ("physical", "virtual", "directory", "ParentImage", "Computer", "CurrentDirectory"):
             assert row[column] == same[column], (row["Image"], column)
         assert row["created"] == same["created"].replace(microsecond=0)
+
+
+@NEEDS_IT
+def test_what_our_own_reader_told_is_not_told_twice(tmp_path: Path) -> None:
+    path = written(17763, tmp_path)
+    known = memprocfs.Known(row for row in READER.parse(OnDisk(path)) if isinstance(row, Rows))
+    again, _ = engines.gathered(memprocfs.read(path, known=known, build=17763))
+    assert not any(again.values())
+    less = memprocfs.Known(
+        Rows(row.spec, row.batch.slice(1))
+        for row in READER.parse(OnDisk(path))
+        if isinstance(row, Rows) and row.spec.name == "mem_process"
+    )
+    rows, _ = engines.gathered(memprocfs.read(path, known=less, build=17763))
+    assert len(rows["mem_process"]) == 1
+    assert len(rows["mem_module"]) > 100
 
 
 @NEEDS_IT

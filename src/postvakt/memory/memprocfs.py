@@ -11,15 +11,16 @@ import selectors
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from itertools import groupby
 from pathlib import Path
 
 import msgspec
 
 from postvakt.memory import memprocfs_lines as told
-from postvakt.memory.memprocfs_rows import Rows, doubt
+from postvakt.memory.memprocfs_rows import Known, Rows, doubt
 from postvakt.memory.opening import ARTIFACT
+from postvakt.memory.rows import Row
 from postvakt.memory.tables import (
     MEM_HANDLE,
     MEM_MODULE,
@@ -29,6 +30,7 @@ from postvakt.memory.tables import (
     MEM_SERVICE,
 )
 from postvakt.model.gap import Gap, Why
+from postvakt.model.table import TableSpec
 from postvakt.tables.rows import Read, batches
 
 PACKAGE = "memprocfs"
@@ -88,25 +90,27 @@ def read(
     *,
     pids: Set[int] = frozenset(),
     build: int = 0,
+    known: Known | None = None,
     offset: Callable[[int], int | None] = lambda physical: physical,
     logs: Path | None = None,
     limits: Limits | None = None,
 ) -> Iterator[Read]:
     """Yield what MemProcFS tells of an image as rows of TABLES, and Gaps; Gaps alone where it is not to be believed.
 
-    `pids` are the processes that our own reader found, `build` is the Windows that it names (0: not known), `offset`
+    `pids` are the processes that our own reader found, `build` is the Windows that it names (0: not known). With
+    `known`, which has the processes too, rows that our reader told already are left out: both agree on them. `offset`
     gives the place in the file of a physical address. Event logs are written into the folder `logs`, as files of
     their own, where one is given.
     """
     if not available():
         yield _gap("limited", missing())
         return
-    rows = Rows(pids, offset)
+    rows = Rows(known.pids if known else pids, offset)
     with _Child(path, logs, limits or Limits()) as child:
-        yield from _checked(child, rows, build)
+        yield from _checked(child, rows, build, known)
 
 
-def _checked(child: "_Child", rows: Rows, build: int) -> Iterator[Read]:
+def _checked(child: "_Child", rows: Rows, build: int, known: Known | None) -> Iterator[Read]:
     lines = child.lines()
     opened: told.Opened | None = None
     for line in lines:
@@ -125,14 +129,14 @@ def _checked(child: "_Child", rows: Rows, build: int) -> Iterator[Read]:
         return
     if not rows.pids:
         yield _gap("limited", f"{name}: no process of our own reader checks it; its rows are told unchecked")
-    yield from batches(MEM_PROCESS, rows.of_processes())
+    yield from batches(MEM_PROCESS, _new(MEM_PROCESS, rows.of_processes(), known))
     logs: list[told.Log] = []
     without = dict.fromkeys([*(part for part, _ in PARTS.values()), "event logs"])
     for kind, group in groupby(lines, key=type):
         if kind in PARTS:
             part, spec = PARTS[kind]
             without.pop(part, None)
-            yield from batches(spec, map(rows.of, group))
+            yield from batches(spec, _new(spec, map(rows.of, group), known))
         elif kind is told.Failed:
             child.failed += group  # type: ignore[arg-type]
         elif kind is told.Log:
@@ -143,6 +147,11 @@ def _checked(child: "_Child", rows: Rows, build: int) -> Iterator[Read]:
     if without and child.stopped is None:
         yield _gap("lost", f"{name} finds no {', no '.join(without)} in this image")
     yield from _left_out(name, child, logs)
+
+
+def _new(spec: TableSpec, rows: Iterable[Row], known: Known | None) -> Iterator[Row]:
+    """Yield the rows that were not told before."""
+    return (row for row in rows if known is None or not known.has(spec.name, row))
 
 
 def _left_out(name: str, child: "_Child", logs: list[told.Log]) -> Iterator[Gap]:

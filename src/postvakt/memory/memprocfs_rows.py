@@ -2,7 +2,7 @@
 
 import ipaddress
 import ntpath
-from collections.abc import Callable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Set
 from datetime import UTC, datetime
 from functools import singledispatchmethod
 from typing import Any
@@ -11,8 +11,10 @@ import msgspec
 
 from postvakt.memory import memprocfs_lines as told
 from postvakt.memory.network import STATES
-from postvakt.memory.rows import Row, instant, module_flags, pairs, signed
+from postvakt.memory.rows import KERNEL_NAME, Row, instant, module_flags, pairs, signed
+from postvakt.memory.tables import MEM_MODULE, MEM_NETCONN, MEM_PROCESS
 from postvakt.model.gap import Why
+from postvakt.tables.rows import Rows as Batch
 
 TIER = "memprocfs"
 SYSTEM = 4
@@ -39,6 +41,39 @@ class Doubt(msgspec.Struct, frozen=True):
 
     why: Why
     detail: str
+
+
+class Known:
+    """What our own reader told of the same image: rows that say it again are not told twice."""
+
+    def __init__(self, rows: Iterable[Batch]) -> None:
+        self._keys: set[Key] = set()
+        for batch in rows:
+            for row in batch.batch.to_pylist() if batch.spec.name in KEYS else ():
+                self._keys.add(_key(batch.spec.name, row))
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """The ids of its processes."""
+        return frozenset(key[1] for key in self._keys if key[0] == MEM_PROCESS.name)
+
+    def has(self, table: str, row: Row) -> bool:
+        """Tell whether a row of a table was told already."""
+        return table in KEYS and _key(table, row) in self._keys
+
+
+KEYS = {
+    MEM_PROCESS.name: ("ProcessId", "name"),
+    MEM_MODULE.name: ("ProcessId", "base"),
+    MEM_NETCONN.name: ("ProcessId", "Protocol", "SourcePort", "DestinationIp", "DestinationPort"),
+}
+"""What makes a row the same as another reader's."""
+Key = tuple[Any, ...]
+
+
+def _key(table: str, row: Row) -> Key:
+    values = (row[column] for column in KEYS[table])
+    return table, *(value[:KERNEL_NAME].lower() if isinstance(value, str) else value for value in values)
 
 
 class Rows:
