@@ -59,7 +59,8 @@ lines. Our own reader finds by the pool's tags (scan) and by Windows' list, and 
 TAIL = """
 What was never planted was told by none of the readers where no `+n` stands. MemProcFS walks Windows' list alone: where
 the list or a page table on the way to it is lost, it tells nothing; where it told something, it passed the check
-against our own reader. Server 2012 R2 (9600) it does not open without its symbols, of which none is to be had here.
+against our own reader. Server 2012 R2 (9600) it does not open without its symbols, which it cannot fetch here. The
+`+1` of Volatility's pslist are nodes of the list whose pages are gone: processes of the id 0 without a name.
 """
 
 

@@ -33,6 +33,8 @@ from postvakt.model.gap import Gap, Why
 from postvakt.model.table import TableSpec
 from postvakt.tables.rows import Read, batches
 
+__all__ = ["TABLES", "Known", "Limits", "available", "missing", "read"]
+
 PACKAGE = "memprocfs"
 TABLES = (MEM_PROCESS, MEM_MODULE, MEM_NETCONN, MEM_SERVICE, MEM_REGISTRY, MEM_HANDLE)
 """Tables that it fills."""
