@@ -1,5 +1,6 @@
 """What an analyst had Volatility 3 write, read as our tables. The JSON is written here, in its format."""
 
+import io
 import json
 import random
 import re
@@ -8,7 +9,10 @@ from typing import Any
 
 import pytest
 
-from postvakt.evidence.recognise import HEAD
+from postvakt.artifacts import READERS
+from postvakt.evidence import custody
+from postvakt.evidence.recognise import Recogniser
+from postvakt.memory import READERS as MEMORY
 from postvakt.memory.volatility import VOLATILITY_JSON, VOLATILITY_READER
 from postvakt.model.gap import Gap
 from tests.artifacts.sources import Row, alone, pieces
@@ -229,9 +233,16 @@ def test_bent_bytes_give_rows_and_gaps_alone() -> None:
         assert rows or gaps
 
 
-def test_it_is_told_by_its_content() -> None:
+@pytest.mark.parametrize("subject", [WORKER, LINE, LIBRARY, DRIVER, FAR, INJECTED, HANDLE, SERVICE])
+@pytest.mark.parametrize("form", [written, lines])
+def test_it_is_told_by_its_content(subject: Columns, form: Any) -> None:
+    told_apart = Recogniser([reader.artifact for reader in (*READERS, *MEMORY, VOLATILITY_READER)])
+    for content in (form(subject), form(subject).decode().encode("utf-16")):
+        look = told_apart.look(custody.read(io.BytesIO(content), len(content)))
+        assert told_apart.choose(look, "c:/evidence/memory.json").artifact == "volatility_json"
+
+
+def test_other_json_is_not_taken() -> None:
     (head, banner) = VOLATILITY_JSON.heads
-    for content in (written(LINE), lines(LINE), written({**INJECTED, "Disasm": "x" * 3000})):
-        assert re.search(head, content[:HEAD])
     assert re.search(banner, b"Volatility 3 Framework 2.28.2\n")
     assert not re.search(head, b'[{"EventID": 4624, "Channel": "Security"}]')
