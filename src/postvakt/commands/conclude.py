@@ -111,7 +111,7 @@ def _given_up(done: Iterable[Done]) -> Iterator[Gap]:
     for task, outcome in done:
         if outcome.state != "quarantined":
             continue
-        whole = [task.spec["member"]] if task.function == "sweep" else []
+        whole = [task.spec["member"]] if "member" in task.spec else []
         for given in task.spec.get("members", whole):
             member = msgspec.convert(given[1] if task.function == "scan" else given, Member)
             yield Gap(

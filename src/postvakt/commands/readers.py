@@ -4,8 +4,9 @@ from postvakt import artifacts, memory
 from postvakt.memory.carving import MEM_CARVED
 from postvakt.memory.sweep import MEM_YARA
 from postvakt.memory.tables import TABLES as MEMORY
+from postvakt.memory.volatility import VOLATILITY_READER
 
-READERS = (*artifacts.READERS, *memory.READERS)
+READERS = (*artifacts.READERS, *memory.READERS, VOLATILITY_READER)
 BY_NAME = {reader.artifact.name: reader for reader in READERS}
 OF_MEMORY = frozenset(reader.artifact.name for reader in memory.READERS)
 """Artifacts of which every byte is gone through once their tables are read."""

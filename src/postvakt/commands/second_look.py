@@ -10,7 +10,9 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postvakt.commands import readers, work
+from postvakt.commands import readers, second_reading, work
+from postvakt.memory import memprocfs
+from postvakt.memory.slips import symbol_path
 from postvakt.model.baseline import BaselineRow
 from postvakt.model.conclusion import HostConclusion
 from postvakt.model.evidence import Member
@@ -121,15 +123,30 @@ def remembered(
             whose[name].append(row)
     with Measures(case) as measures:
         return {
-            name: memories(
-                measures,
-                parts[name],
-                swept,
-                matched.take(pa.array(whose.get(name, []), pa.int64())),
-                partial(identity, host=name),
+            name: _beside(
+                memories(
+                    measures,
+                    parts[name],
+                    swept,
+                    matched.take(pa.array(whose.get(name, []), pa.int64())),
+                    partial(identity, host=name),
+                )
             )
             for name in sorted(parts)
         }
+
+
+def _beside(rows: Iterable[MemoryRow]) -> tuple[MemoryRow, ...]:
+    """Say where the kernel's symbols are found, and what another engine would have told where there is none."""
+    none = "" if second_reading.engine() else memprocfs.missing()
+    return tuple(
+        msgspec.structs.replace(
+            row,
+            symbols=symbol_path(row.symbols) or "",
+            beside=none if row.holds in ("system", "kernel") else "",
+        )
+        for row in rows
+    )
 
 
 def held_against(

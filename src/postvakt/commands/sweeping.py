@@ -60,16 +60,21 @@ Values: TypeAlias = dict[str, Any]
 
 
 class ImageRow(msgspec.Struct, frozen=True):
-    """What the reading of an image left that says how to go through it: bytes of memory, and whose."""
+    """What the reading of an image left that says how to go on with it: bytes of memory, whose, and which Windows."""
 
     size: int
     program: bool
+    machine: bool
+    build: int
 
 
 def image_of(case: Case, member: Member, parts: Iterable[PartRef]) -> ImageRow | None:
     """Return what was read of an image; None where it could not be opened."""
-    told = next(_rows(case, member, parts, "mem_image", ("bytes", "container")), None)
-    return ImageRow(told["bytes"] or 0, told["container"] == "minidump") if told else None
+    told = next(_rows(case, member, parts, "mem_image", ("bytes", "holds", "build")), None)
+    if told is None:
+        return None
+    holds = told["holds"]
+    return ImageRow(told["bytes"] or 0, holds == "program", holds in ("system", "kernel"), told["build"] or 0)
 
 
 class Standing:

@@ -9,7 +9,7 @@ import msgspec
 
 from postvakt import __version__
 from postvakt.artifacts import files
-from postvakt.commands import readers, sweeping, work
+from postvakt.commands import readers, second_reading, sweeping, work
 from postvakt.commands.plans import Prepared
 from postvakt.model.evidence import Member
 from postvakt.model.task import Outcome, ParseResult, PartRef, Task
@@ -67,13 +67,14 @@ def of_memory(case: Case, done: Iterable[tuple[Task, Outcome]], plan: Prepared) 
 def _shares(
     case: Case, path: str, member: Member, parts: Sequence[PartRef], plan: Prepared
 ) -> Iterator[Task]:
-    """Yield a task for each share of an image that was opened: it has a row of its own."""
+    """Yield a task for each share of an image that was opened: it has a row of its own; and one for another engine."""
     image = sweeping.image_of(case, member, parts)
     if image is None:
         return
-    held = tuple(
-        part for part in parts if part.table in ("mem_process", "mem_region") and member.path in part.sources
-    )
+    mine = tuple(part for part in parts if member.path in part.sources)
+    if image.machine and second_reading.engine():
+        yield _again(case, path, member, mine, image.build, plan)
+    held = tuple(part for part in mine if part.table in ("mem_process", "mem_region"))
     count = 1 if image.program else max(1, min(MOST_SHARES, -(-image.size // SHARE_BYTES)))
     for share in range(count):
         spec = sweeping.GoThrough(
@@ -94,6 +95,23 @@ def _shares(
             bytes=image.size // count,
             title=member.path,
         )
+
+
+def _again(
+    case: Case, path: str, member: Member, parts: tuple[PartRef, ...], build: int, plan: Prepared
+) -> Task:
+    held = tuple(part for part in parts if part.table in second_reading.TOLD)
+    spec = second_reading.ReadAgain(
+        case=str(case.root), path=path, member=member, parts=held, plan=plan.hash, build=build
+    )
+    made_of = (member.evidence, member.path, member.sha256, *(part.path for part in held))
+    return Task(
+        id=key("again", __version__, second_reading.engine(), *made_of),
+        function="read_again",
+        spec=_spec(spec),
+        bytes=member.size,
+        title=member.path,
+    )
 
 
 def split(task: Task) -> list[Task]:

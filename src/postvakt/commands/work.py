@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from postvakt import detect, evidence
 from postvakt.artifacts import files
-from postvakt.commands import readers, sweeping
+from postvakt.commands import readers, second_reading, sweeping
 from postvakt.commands.gathering import Gathered, gathering, plan_of
 from postvakt.model.clock import micros
 from postvakt.model.evidence import Evidence, Member, Source
@@ -258,6 +258,7 @@ FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "list": (List, list_files),
     "scan": (Scan, scan),
     "sweep": (sweeping.GoThrough, sweeping.go_through),
+    "read_again": (second_reading.ReadAgain, second_reading.read_again),
     "ask": (Ask, ask),
 }
 """What a task may name; anything else in a ledger is refused."""

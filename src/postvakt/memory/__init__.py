@@ -3,8 +3,8 @@
 `opened` gives an image's bytes to scanners; `READERS` are what reads it into tables.
 """
 
-from postvakt.memory.opening import Opened, opened
+from postvakt.memory.opening import ARTIFACT, Opened, opened
 from postvakt.memory.physical import Image, Physical, RefusedError, Run
 from postvakt.memory.reader import READER, READERS
 
-__all__ = ["READER", "READERS", "Image", "Opened", "Physical", "RefusedError", "Run", "opened"]
+__all__ = ["ARTIFACT", "READER", "READERS", "Image", "Opened", "Physical", "RefusedError", "Run", "opened"]

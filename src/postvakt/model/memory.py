@@ -44,8 +44,9 @@ class PieceRow(msgspec.Struct, frozen=True, kw_only=True):
 class MemoryRow(msgspec.Struct, frozen=True, kw_only=True):
     """One image. `windows` says which Windows, and by what; `listed` and `tagged` count the processes that Windows'
     list and their pool tags lead to; `hidden` are pages that were asked for and not had, by reason. `swept` of
-    `bytes` were gone through by rules and carvers. `symbols` names what an online machine could fetch. `left` counts
-    processes and endpoints that are not listed here."""
+    `bytes` were gone through by rules and carvers. `symbols` is where the kernel's symbols lie below any symbol
+    server. `added` counts the rows by table that another engine told and ours did not; `beside` says what
+    is missing where none was asked. `left` counts processes and endpoints that are not listed here."""
 
     source: str
     evidence: str
@@ -62,6 +63,8 @@ class MemoryRow(msgspec.Struct, frozen=True, kw_only=True):
     hidden: dict[str, int]
     symbols: str
     tier: str
+    added: dict[str, int] = {}
+    beside: str = ""
     running: tuple[ProcessRow, ...] = ()
     endpoints: tuple[EndpointRow, ...] = ()
     pieces: tuple[PieceRow, ...] = ()

@@ -99,7 +99,12 @@ def _seen(row: MemoryRow) -> str:
     if hidden:
         told.append(f"Pages that were asked for and are not to be had: {', '.join(hidden)}.")
     if row.symbols:
-        told.append(f"Symbols that an online machine could fetch for other tools: {row.symbols}.")
+        told.append(f"For other tools, the kernel's symbols lie at {row.symbols} of a symbol server.")
+    if row.added:
+        rows = ", ".join(f"{number:,} in {table}" for table, number in sorted(row.added.items()))
+        told.append(f"MemProcFS read it too and told more: rows {rows}.")
+    if row.beside:
+        told.append(f"{row.beside}.")
     return " ".join(told)
 
 

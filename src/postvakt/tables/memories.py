@@ -48,6 +48,13 @@ ODD = """
     WHERE {mine} AND ProcessId IS NOT NULL AND locator IN (SELECT unnest($at)) GROUP BY ALL ORDER BY ALL
 """
 
+ADDED = """
+    SELECT source, evidence, count(*) FROM read_parquet($parts) WHERE {mine} AND tier = 'memprocfs'
+    GROUP BY ALL ORDER BY ALL
+"""
+SECOND = ("mem_process", "mem_module", "mem_netconn", "mem_service", "mem_registry", "mem_handle")
+"""Tables that another engine adds to."""
+
 Place = tuple[str, str]
 """Evidence and source: one image."""
 
@@ -69,6 +76,10 @@ def memories(
     carved = _by_place(measures.rows(CARVED, parts.get("mem_carved", ())))
     found = _by_place(measures.rows(FOUND, parts.get("mem_yara", ())))
     of_row, odd = _findings(measures, parts, matched, finding)
+    added: defaultdict[Place, dict[str, int]] = defaultdict(dict)
+    for table in SECOND:
+        for source, evidence, count in measures.rows(ADDED, parts.get(table, ())):
+            added[evidence, source][table] = count
     told = []
     for row in images:
         place = (row[1], row[0])
@@ -85,6 +96,7 @@ def memories(
                 running=_as_tree(rows),
                 endpoints=tuple(_endpoint(one) for one in endpoints[place][:MOST_ENDPOINTS]),
                 pieces=tuple(pieces[:MOST_PIECES]),
+                added=added[place],
                 left=max(0, len(lines) - MOST_PROCESSES) + max(0, len(endpoints[place]) - MOST_ENDPOINTS),
             )
         )
