@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from postvakt import __version__
+from postvakt.commands import completing
 from postvakt.errors import PostvaktError, UsageError
 
 if TYPE_CHECKING:
@@ -65,7 +66,10 @@ def root(
 def triage(
     evidence: Annotated[list[str], typer.Argument(help="Folders, archives or files that were collected.")],
     case: CaseOption,
-    directive: Annotated[str, typer.Option("--directive", help="The directive to answer.")] = "ed-21-02",
+    directive: Annotated[
+        str,
+        typer.Option("--directive", help="The directive to answer.", autocompletion=completing.directives),
+    ] = "ed-21-02",
     host: Annotated[
         str | None, typer.Option("--host", help="The server's name, where you know better.")
     ] = None,
@@ -142,7 +146,14 @@ def reask(
 @app.command()
 def report(
     case: CaseArgument,
-    form: Annotated[str, typer.Option("--format", help=FORMS)] = "html",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help=FORMS,
+            autocompletion=completing.of(*FORMS.rstrip(".").replace(" or ", ", ").split(", ")),
+        ),
+    ] = "html",
     template: Annotated[
         Path | None, typer.Option("--template", help="A reporting workbook to fill; with --format workbook.")
     ] = None,
@@ -287,16 +298,35 @@ def acknowledge(
 @app.command()
 def query(
     case: CaseArgument,
-    sql: Annotated[str, typer.Argument(help="A question in SQL, over the tables of the case.")] = "",
-    form: Annotated[str, typer.Option("--format", help="table, csv, json or parquet.")] = "table",
-    hunt: Annotated[str, typer.Option("--hunt", help="A saved question; `content list` names them.")] = "",
+    question: Annotated[
+        str,
+        typer.Argument(
+            help="A question in SQL, over the tables of the case.",
+            metavar="[SQL]",
+            autocompletion=completing.sql,
+        ),
+    ] = "",
+    form: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="table, csv, json or parquet.",
+            autocompletion=completing.of("table", "csv", "json", "parquet"),
+        ),
+    ] = "table",
+    hunt: Annotated[
+        str,
+        typer.Option(
+            "--hunt", help="A saved question; `content list` names them.", autocompletion=completing.hunts
+        ),
+    ] = "",
 ) -> None:
     """Ask the tables of a case in SQL, or a saved question. `select * from tables` lists tables and views."""
     from postvakt.commands import query as command
 
-    if bool(sql) == bool(hunt):
+    if bool(question) == bool(hunt):
         raise UsageError("say one question: in SQL, or --hunt NAME")
-    content = command.hunt(case, hunt, form) if hunt else command.query(case, sql, form)
+    content = command.hunt(case, hunt, form) if hunt else command.query(case, question, form)
     sys.stdout.buffer.write(content)
     sys.stdout.flush()
 
