@@ -9,10 +9,11 @@ import pytest
 from postvakt import content
 from postvakt.commands import query
 from postvakt.errors import UsageError
+from postvakt.estate.memory import snapshots
 from postvakt.model.hunt import Hunt
 from postvakt.tables.views import VIEWS
 
-from .cases import hand_in, triaged
+from .cases import hand_in, server, triaged
 
 HUNTS = content.load().hunts
 
@@ -20,7 +21,10 @@ HUNTS = content.load().hunts
 @pytest.fixture(scope="module")
 def case(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("query")
-    triaged(folder / "case", hand_in("attacked", folder, "EX01"), hand_in("clean", folder, "EX02"))
+    memory = snapshots.write(server("attacked"), folder)
+    assert memory is not None
+    files = (hand_in("attacked", folder, "EX01"), hand_in("clean", folder, "EX02"))
+    triaged(folder / "case", *files, memory[0])
     return folder / "case"
 
 
