@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from postvakt.model.memory import EndpointRow, MemoryRow, PieceRow, ProcessRow
 from postvakt.model.report import (
     Acknowledgement,
     AnswerRow,
@@ -380,6 +381,19 @@ ANSWERS = (
     ),
 )
 
+
+def _ran(pid: int, parent: int, image: str, depth: int, command: str = "", **more: Any) -> ProcessRow:
+    return ProcessRow(
+        pid=pid,
+        parent=parent,
+        image=image,
+        command=command,
+        depth=depth,
+        locator=4096 * pid,
+        **{"started": at("2021-03-01T05:00:00"), "exited": None, "flags": (), **more},
+    )
+
+
 STORY = Story(
     words=(
         "A, from 203.0.113.7, ran commands through a page on the server in 2 visits: 2021-03-02 05:01Z to 11:00Z.",
@@ -499,4 +513,47 @@ STORY = Story(
         ),
     ),
     clock=("The server's own time zone is W. Europe Standard Time.",),
+)
+
+
+MEMORY = MemoryRow(
+    source="ex01.memory.raw",
+    evidence="e0",
+    container="raw",
+    holds="system",
+    taken=at("2021-03-03T06:10:00"),
+    windows="build 14393 (14393.4104.amd64fre.rs1_release), server, by shared-data",
+    bytes=16 << 30,
+    swept=(16 << 30) - 4096,
+    processes=4,
+    listed=3,
+    tagged=4,
+    list_state="closed",
+    hidden={"paged out": 812},
+    symbols="ntkrnlmp.pdb/0123456789ABCDEF0123456789ABCDEF1/ntkrnlmp.pdb",
+    tier="own",
+    added={"mem_service": 211},
+    running=(
+        _ran(508, 412, "C:\\Windows\\System32\\services.exe", 0, flags=("no-parent",)),
+        _ran(4920, 508, "C:\\Windows\\System32\\inetsrv\\w3wp.exe", 1, command="w3wp.exe -ap x", odd=1),
+        _ran(5120, 4920, "C:\\Windows\\System32\\cmd.exe", 2, command="cmd /c whoami", findings=(DUMP.id,)),
+        _ran(6000, 4, "C:\\Temp\\a.exe", 0, flags=("hidden",), exited=at("2021-03-03T06:01:00")),
+    ),
+    endpoints=(
+        EndpointRow(
+            pid=4920,
+            image="w3wp.exe",
+            protocol="tcp",
+            local="192.0.2.10:50122",
+            remote="203.0.113.9:443",
+            state="ESTABLISHED",
+            time=at("2021-03-03T06:02:00"),
+        ),
+    ),
+    pieces=(
+        PieceRow(kind="yara:x", process="w3wp.exe", count=2, finding=SHELL.id),
+        PieceRow(kind="iis", process="unattributed", count=311),
+        PieceRow(kind="iis", process="w3wp.exe", count=4),
+    ),
+    left=3,
 )

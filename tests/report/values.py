@@ -28,6 +28,7 @@ from tests.report.parts import (
     END,
     GAPS,
     KNOWN,
+    MEMORY,
     MISSING,
     POSTED,
     QUESTIONS,
@@ -71,6 +72,7 @@ def host(name: str = "EX01", **changed: Any) -> HostRow:
         mitigations=(),
         answers=ANSWERS,
         story=STORY,
+        memory=(MEMORY,),
     )
     return msgspec.structs.replace(made, **changed)
 
@@ -87,6 +89,7 @@ def quiet(name: str, outcome: Any, **changed: Any) -> HostRow:
             because=(f"{ASKED_CREDENTIALS.asks} No: {ASKED_CREDENTIALS.basis}",),
         ),
         findings=(),
+        memory=(),
         chains=(),
         story=msgspec.structs.replace(Story(), addresses=STORY.addresses[1:], clock=STORY.clock),
         names=(NameClaim(name=name, basis="SYSTEM hive, ComputerName", count=1),),

@@ -151,5 +151,7 @@ def _finding(
     )
 
 
-def _sample_order(sample: Sample) -> tuple[bool, str, str, str, int]:
-    return (sample.time is None, str(sample.time), sample.evidence, sample.source, sample.locator)
+def _sample_order(sample: Sample) -> tuple[bool, str, bool, str, str, int]:
+    """Order by time; of one time a log's own line goes before a piece of memory that holds it too."""
+    loose = sample.table in ("mem_carved", "mem_yara")
+    return (sample.time is None, str(sample.time), loose, sample.evidence, sample.source, sample.locator)

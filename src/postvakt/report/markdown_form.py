@@ -11,6 +11,7 @@ from postvakt.model.eviction import EvictionRow
 from postvakt.model.report import FindingRow, HostRow, Report
 from postvakt.report import words
 from postvakt.report.layout import gap_groups, refused_rules
+from postvakt.report.recalled import described
 from postvakt.report.text import cut, spelled
 from postvakt.report.times import minute, span
 
@@ -110,6 +111,8 @@ def _host(host: HostRow) -> Iterator[str]:
     yield from _list("Because", [prose(reason) for reason in host.verdict.because])
     yield from _list("What happened", [prose(told) for told in host.story.words], most=STORY)
     yield from _list("What could not be seen", list(_unseen(host)), none="No gap was recorded.")
+    images = [f"{code(row.source)}: {prose(' '.join(described(row)))}" for row in host.memory]
+    yield from _list("Memory", images)
     yield from _list("Findings", [_finding(row) for row in host.findings], none="None.")
     yield from _list("Open to which flaw, and how long", [_flaw(row) for row in host.exposure])
     yield from _list("What the sources of its builds leave open", [prose(told) for told in host.build_doubts])

@@ -56,6 +56,11 @@ def recalled(
     return tuple(_view(row, targets, titles, most) for row in rows)
 
 
+def described(row: MemoryRow) -> tuple[str, str]:
+    """Return what an image is, and how far it was seen."""
+    return _what(row), _seen(row)
+
+
 def _view(row: MemoryRow, targets: Mapping[str, str], titles: Mapping[str, str], most: int) -> MemoryView:
     processes = [_process(one, targets, titles) for one in row.running]
     return MemoryView(
