@@ -9,13 +9,13 @@ SERVICES = frozenset((
 """Services of the log source `product: exchange`."""
 
 CATEGORIES = frozenset(
-    ("create_remote_thread", "file_event", "process_access", "process_creation", "ps_script", "registry_delete",
+    ("create_remote_thread", "file_event", "image_load", "process_access", "process_creation", "ps_script", "registry_delete",
      "registry_set", "webserver", "wmi_event")
 )  # fmt: skip
 WINDOWS_SERVICES = frozenset((
     "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
-    "iis-configuration", "mem_carved", "mem_handle", "mem_module", "mem_netconn", "mem_region", "mem_registry",
-    "mem_service", "mft",
+    "iis-configuration", "mem_carved", "mem_handle", "mem_module", "mem_netconn", "mem_process", "mem_region",
+    "mem_registry", "mem_service", "mft",
     "powershell_history", "prefetch", "registry", "registry_trace", "scheduled_task",
     "taskscheduler", "terminalservices-localsessionmanager", "usn", "wmi",
 ))  # fmt: skip

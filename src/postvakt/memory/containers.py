@@ -47,7 +47,8 @@ def lime(file: BinaryIO, size: int) -> Iterator[Place]:
 
 
 def elf(file: BinaryIO) -> Iterator[Place]:
-    """Yield the loaded segments of an ELF core by physical address. Raises RefusedError."""
+    """Yield the loaded segments of an ELF core by physical address. Raises RefusedError, at the end where the table of
+    segments is cut."""
     file.seek(0)
     raw = file.read(64)
     if len(raw) < 64:
@@ -67,19 +68,30 @@ def elf(file: BinaryIO) -> Iterator[Place]:
         count = int.from_bytes(file.read(4), "little")
     if not 0 < count <= MOST_RANGES:
         raise RefusedError("unparsed", f"an ELF core of {count} segments")
-    places = list(_segments(file, table, entry, count))
+    places: list[Place] = []
+    cut = None
+    try:
+        places.extend(_segments(file, table, entry, count))
+    except RefusedError as why:
+        cut = why
     if len(places) > 1 and not any(start for start, _, _ in places):
         raise RefusedError(
             "unsupported", "an ELF core without physical addresses: of one program, not of a machine"
         )
-    return iter(places)
+    yield from places
+    if cut:
+        raise cut
 
 
 def _segments(file: BinaryIO, table: int, entry: int, count: int) -> Iterator[Place]:
-    file.seek(table)
-    raw = file.read(entry * count)
-    for at in range(0, len(raw) - 55, entry):
-        kind, _, offset, _, physical, size, _, _ = struct.unpack_from("<IIQQQQQQ", raw, at)
+    for index in range(count):
+        file.seek(table + entry * index)
+        raw = file.read(56)
+        if len(raw) < 56:
+            raise RefusedError(
+                "truncated", f"the table of the core's segments ends at the {index + 1}. of {count}"
+            )
+        kind, _, offset, _, physical, size, _, _ = struct.unpack("<IIQQQQQQ", raw)
         if kind == LOAD and size:
             yield physical, size, offset
 

@@ -17,6 +17,8 @@ from postvakt.memory.physical import PAGE, Image, RefusedError
 THREADS, MODULES, MEMORY, SYSTEM, MEMORY64, MISC, REGIONS = 3, 4, 5, 7, 9, 15, 16
 MOST_STREAMS = 4096
 MOST_ENTRIES = 1 << 20
+MOST_LIST = 128 << 20
+"""Entries of one list, and bytes of that of regions, that are read."""
 MODULE_SIZE, THREAD_SIZE = 108, 48
 AMD64 = 9
 COMMIT, PRIVATE, IMAGE, MAPPED = 0x1000, 0x20000, 0x1000000, 0x40000
@@ -208,7 +210,10 @@ def _regions(file: BinaryIO, streams: dict[int, tuple[int, int]], troubles: Coun
     if entry < 48 or entry > 4096 or header > 4096:
         troubles["the list of regions is of an unknown shape"] += 1
         return
-    count = min(count, MOST_ENTRIES)
+    most = min(MOST_ENTRIES, MOST_LIST // entry)
+    if count > most:
+        troubles[f"more than {most} regions are told"] += 1
+        count = most
     listed = _at(file, offset + header, entry * count)
     if len(listed) < entry * count:
         troubles["the list of regions is cut"] += 1

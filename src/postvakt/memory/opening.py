@@ -85,7 +85,8 @@ def _by_content(file: BinaryIO, head: bytes, source: Source, path: PurePath, gap
         container = "LiME"
         places = list(_until_refused(containers.lime(file, size), gaps))
     elif head.startswith(b"\x7fELF"):
-        container, places = "ELF core", list(containers.elf(file))
+        container = "ELF core"
+        places = list(_until_refused(containers.elf(file), gaps))
     elif head.startswith(MINIDUMP):
         container, places = "minidump", []
     else:
