@@ -1,4 +1,4 @@
-"""`python -m tests.memory.fuzz --seconds N [--seed N] [--part tables|minidump|bytes]`: hostile images until time is up.
+"""`python -m tests.memory.fuzz --seconds N [--seed N] [--part PART...]`: hostile images until time is up.
 
 Each round bends one image by a seed of its own, reads it to its end and says so; a crash, an image that takes too long
 or too much memory ends the run with the seed that does it again.
@@ -16,16 +16,22 @@ from typing import NoReturn
 
 from postvakt.memory.carving import of_windows
 from postvakt.memory.sweep import Sweep
+from tests.memory import dumps, whole
 from tests.memory.carving import ECP, IIS, PROXY, REQUEST, at, found_by, windows
 from tests.memory.reading import Told
+from tests.memory.test_containers import MEMORY as IMAGE
+from tests.memory.test_containers import PAGES
 from tests.memory.test_fuzz import PATIENCE, SUBJECTS, bent
 
 MEMORY = 3 << 29
 PARTS = {
     "tables": [name for name in SUBJECTS if name != "minidump"],
+    "beside": ["beside"],
     "minidump": ["minidump"],
     "bytes": ["bytes"],
+    "spaces": ["spaces"],
 }
+SNAPSHOT = dumps.snapshot([(0, 0, PAGES // 2), (PAGES // 2, PAGES // 2, PAGES - PAGES // 2)])
 
 
 def pieces(chance: random.Random) -> bytes:
@@ -57,8 +63,19 @@ def one_round(name: str, seed: int, folder: Path) -> None:
         list(Sweep(found_by()).rows(of_windows(windows(at(pieces(chance))))))
         return
     path = folder / chance.choice(("image.vmem", "image.raw"))
-    path.write_bytes(bent(SUBJECTS[name], chance))
+    if name == "beside":
+        path = folder / "beside.vmem"
+        path.write_bytes(IMAGE)
+        for suffix in (".vmss", ".vmsn"):
+            path.with_suffix(suffix).unlink(missing_ok=True)
+        path.with_suffix(chance.choice((".vmss", ".vmsn"))).write_bytes(bent(SNAPSHOT, chance))
+    elif name == "spaces":
+        path.write_bytes(bent(IMAGE, chance))
+    else:
+        path.write_bytes(bent(SUBJECTS[name], chance))
     read = Told(path)
+    if name == "spaces" and read.rows["mem_process"]:
+        whole.swept(path, read.rows["mem_process"], found_by())
     if not (read.rows["mem_image"] or read.gaps):
         raise AssertionError("neither rows nor gaps")
 

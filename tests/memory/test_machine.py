@@ -79,12 +79,13 @@ def test_the_region_that_should_not_be(told) -> None:
     assert (image["path"], image["flags"]) == ("\\Windows\\System32\\inetsrv\\w3wp.exe", [])
 
 
-def test_regions_of_2025_are_told_without_what_they_may_do(told) -> None:
+def test_regions_of_2025_are_told_by_their_pages_and_pools(told) -> None:
     read = told(exchange(L26100))
     odd = next(row for row in read.rows["mem_region"] if row["start"] == 0x5A0000)
     assert (odd["protection"], odd["private"], odd["executable"]) == (None, None, None)
     assert (odd["executable_pages"], odd["confidence"]) == (1, "low")
-    assert read.gap("only where they lie").why == "unsupported"
+    assert odd["flags"] == ["private-executable", "mz"]
+    assert read.gap("told by their pages alone").why == "unsupported"
 
 
 def test_code_written_after_the_descriptor(told) -> None:

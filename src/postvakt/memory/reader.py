@@ -225,7 +225,9 @@ class Reading:
             )
         if windows.row.protection is None:
             yield _gap(
-                "unsupported", f"{windows.row.title}: what regions may do is not known, only where they lie"
+                "unsupported",
+                f"{windows.row.title}: what regions may do is told by their pages alone, that they are of no file by"
+                " the pool of their descriptors",
             )
         yield from self._network_gaps()
         yield from self._memory_gaps()

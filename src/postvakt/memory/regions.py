@@ -30,7 +30,7 @@ IMAGE_KIND = 2
 FIRST_BYTES = 16
 LOOKED_AT = 4096
 MOST_PAGES = 4096
-SHORT_TAGS = (b"VadS", b"VadF")
+SHORT_TAGS = ("VadS", "VadF")
 """Pools of descriptors without a file."""
 
 
@@ -56,6 +56,16 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
     head: bytes
     sha256: str | None
     tag: str
+
+    @property
+    def of_no_file(self) -> bool:
+        """Whether it is private: by its bits where they are known, else by the pool that its descriptor lies in."""
+        return self.tag in SHORT_TAGS if self.private is None else self.private
+
+    @property
+    def may_run(self) -> bool:
+        """Whether it may run: by its bits where they are known, else by its pages' own entries."""
+        return bool(self.executable_pages) if self.executable is None else self.executable
 
 
 def regions(kernel: Space, user: Space, root: int, row: Build, troubles: Counter[str]) -> Iterator[Region]:
@@ -91,7 +101,7 @@ def _region(kernel: Space, user: Space, node: int, raw: bytes, row: Build) -> Re
         return None
     (flags,) = struct.unpack_from("<I", raw, FLAGS)
     (commit,) = struct.unpack_from("<I", raw, COMMIT)
-    tag = (kernel.read(node - HEADER + 4, 4) or b"").rstrip()
+    tag = (kernel.read(node - HEADER + 4, 4) or b"").rstrip().decode("ascii", "replace")
     private = None if row.private is None else bool(row.private.of(flags))
     kind = None if row.region_kind is None else row.region_kind.of(flags)
     code = None if row.protection is None else row.protection.of(flags)
@@ -113,7 +123,7 @@ def _region(kernel: Space, user: Space, node: int, raw: bytes, row: Build) -> Re
         writable_executable_pages=there[2],
         head=head[:FIRST_BYTES],
         sha256=hashlib.sha256(head).hexdigest() if len(head) == LOOKED_AT else None,
-        tag=tag.decode("ascii", "replace"),
+        tag=tag,
     )
 
 

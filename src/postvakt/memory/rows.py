@@ -247,11 +247,11 @@ def region(one: Seen, told: Region, known: frozenset[int], place: Any, offset: A
 
 
 def _region_flags(told: Region, known: frozenset[int]) -> Iterator[str]:
-    if told.private and told.executable:
+    if told.of_no_file and told.may_run:
         yield "private-executable"
-    if told.private and not told.executable and told.executable_pages:
+    elif told.of_no_file and told.executable_pages:
         yield "written-code"
-    if told.private and told.head.startswith(b"MZ"):
+    if told.of_no_file and told.head.startswith(b"MZ"):
         yield "mz"
     if told.image and known and told.start not in known:
         yield "no-module"
