@@ -8,8 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from postvakt import detect
+from postvakt import content, detect
 from postvakt.commands import readers
+from postvakt.detect import yara_memory
 from postvakt.memory.attribution import Owners
 from postvakt.memory.carving import (
     OVERLAP,
@@ -17,6 +18,7 @@ from postvakt.memory.carving import (
     Held,
     Owner,
     Stretch,
+    anchors,
     by_mapping,
     of_sorted,
     of_spaces,
@@ -35,8 +37,9 @@ from tests.memory.windows import OnDisk
 @cache
 def rules() -> Finder:
     """Return the finder of our YARA rules and the carvers' anchors."""
-    plan = proofs.plan()
-    return detect.memory_finder(plan.memory, detect.yara_ids(plan))
+    texts = [detect.RuleText(text.path, text.text, "own") for text in content.load().yara]
+    ids = detect.yara_ids(proofs.plan())
+    return detect.memory_finder(yara_memory.compile_memory(texts, ids, anchors.source())[0], ids)
 
 
 def owned(image: Opened, processes: list[Row]) -> Held:

@@ -136,7 +136,7 @@ class Reading:
                 left -= 1
                 if told.image:
                     images.add(told.start)
-                if known and told.image and told.start not in known:
+                if known and told.of_a_program and told.start not in known:
                     self._modules.append(rows.unlisted(one, told, machine.kernel.translate, self._offset))
                 yield rows.region(one, told, known, machine.kernel.translate, self._offset)
             space = machine.space(one.process)

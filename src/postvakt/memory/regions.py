@@ -67,6 +67,14 @@ class Region(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it may run: by its bits where they are known, else by its pages' own entries."""
         return bool(self.executable_pages) if self.executable is None else self.executable
 
+    @property
+    def of_a_program(self) -> bool:
+        """Whether it shows a program's file as code: by its bits where they are known, else by its first bytes and its
+        pages."""
+        if self.image is None:
+            return bool(self.path and self.head.startswith(b"MZ") and self.executable_pages)
+        return self.image
+
 
 def regions(kernel: Space, user: Space, root: int, row: Build, troubles: Counter[str]) -> Iterator[Region]:
     """Yield a process's regions. Nodes that are not in memory, and turns in a circle, are counted in `troubles`."""

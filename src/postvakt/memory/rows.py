@@ -253,7 +253,7 @@ def _region_flags(told: Region, known: frozenset[int]) -> Iterator[str]:
         yield "written-code"
     if told.of_no_file and told.head.startswith(b"MZ"):
         yield "mz"
-    if told.image and known and told.start not in known:
+    if told.of_a_program and known and told.start not in known:
         yield "no-module"
 
 
