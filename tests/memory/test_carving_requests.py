@@ -140,3 +140,9 @@ def test_rows_are_bounded():
         row for row in rows(b"cmd.exe /c " + b"x" * 100_000, sure=True) if row["kind"] == "command_line"
     ]
     assert len(row["text"]) <= 4096
+
+
+def test_letters_before_a_request_are_not_of_its_method() -> None:
+    row = one("http_request", at(b"USE" + REQUEST.encode()))
+    assert (row["cs-method"], row["text"].startswith("POST /ecp/y.js")) == ("POST", True)
+    assert one("http_request", at(b"\x01FROB /x HTTP/1.1\r\n"))["cs-method"] == "FROB"

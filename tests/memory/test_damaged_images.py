@@ -1,4 +1,4 @@
-"""Images of the estate as they come from the field: what is told is true, what survives is found, what is lost is said."""
+"""Images of the estate as from the field: what is told is true, what survives is found, what is lost is said."""
 
 import random
 import struct

@@ -9,7 +9,14 @@ from postvakt.memory.carving.stretch import Stretch
 from postvakt.memory.carving.text import BLOCK, LINE, PLAIN, Text, around, is_cut, said, step_of
 from postvakt.model.marks import Mark
 
-_REQUEST = re.compile(r"(?P<method>[A-Z][A-Z_]{2,15}) (?P<target>[^ \r\n]{1,8192}) HTTP/1\.[01](?=[\r\n]|$)")
+METHODS = (
+    "GET|POST|HEAD|PUT|OPTIONS|DELETE|DEBUG|TRACE|PATCH|CONNECT|RPC_IN_DATA|RPC_OUT_DATA|PROPFIND|PROPPATCH|SEARCH"
+    "|MKCOL|MOVE|COPY|LOCK|UNLOCK|REPORT|SUBSCRIBE|POLL"
+)
+_LINE = r" (?P<target>[^ \r\n]{1,8192}) HTTP/1\.[01](?=[\r\n]|$)"
+_REQUEST = re.compile(rf"(?P<method>{METHODS}){_LINE}")
+_ODD_REQUEST = re.compile(rf"(?P<method>[A-Z][A-Z_]{{2,15}}){_LINE}")
+"""Of any method. Letters that chance to stand before a known one are not of it."""
 _HEADER = re.compile(r"\r?\n([A-Za-z][\w-]{1,60}):[ \t]*([^\r\n]*)")
 HEADERS = {
     "host": "cs-host",
@@ -34,7 +41,7 @@ def http_request(stretch: Stretch, mark: Mark) -> Iterator[Item]:
     """Yield the request line around a place with the headers after it, if it is one."""
     step = step_of(stretch.data, mark.offset, mark.length)
     line = around(stretch, mark.offset, step, LINE)
-    found = _REQUEST.search(line.raw)
+    found = _REQUEST.search(line.raw) or _ODD_REQUEST.search(line.raw)
     if found is None:
         return
     begin = line.start + found.start() * step
