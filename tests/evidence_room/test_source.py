@@ -103,6 +103,22 @@ def test_siblings_are_found_in_any_case_and_behind_wrappers(files: dict[str, byt
         assert stream.read() == HIVE_LOG
 
 
+@pytest.mark.parametrize(
+    "files",
+    [
+        {"vm/EX01.vmem": b"m", "vm/ex01.VMSS": b"s", "vm/EX01.vmem.log": b"", "vm/EX02.vmss": b""},
+        {"a.zip": zipped({"EX01.vmem": b"m", "ex01.VMSS": b"s", "EX02.vmss": b""})},
+        {"a.zip": zipped({"EX01.vmem.gz": gzip.compress(b"m"), "ex01.VMSS": b"s"})},
+    ],
+)
+def test_siblings_may_have_another_ending(files: dict[str, bytes], tmp_path: Path) -> None:
+    hand_in = folder(tmp_path / "in", files)
+    memory = next(m for m in take(hand_in, tmp_path / "s").members if m.path.lower().endswith(".vmem"))
+    (beside,) = evidence.source(str(hand_in), memory, scratch=tmp_path / "s").siblings("*.vmss", "*.vmsn")
+    with beside.open() as stream:
+        assert stream.read() == b"s"
+
+
 def test_a_plain_file_is_its_own_local_path(tmp_path: Path) -> None:
     hand_in = folder(tmp_path / "in", {"x.log": IIS_LOG})
     member = take(hand_in, tmp_path / "s").members[0]

@@ -34,9 +34,11 @@ class OnDisk:
 
     def siblings(self, *suffixes: str) -> Iterator["OnDisk"]:
         for suffix in suffixes:
-            beside = self.path.with_name(self.path.name + suffix)
-            if beside.exists():
-                yield OnDisk(beside)
+            stem = self.path.stem if suffix.startswith("*") else self.path.name
+            wanted = (stem + suffix.removeprefix("*")).lower()
+            for beside in sorted(self.path.parent.iterdir()):
+                if beside.name.lower() == wanted:
+                    yield OnDisk(beside)
 
     @contextmanager
     def local_path(self) -> Iterator[Path]:

@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import msgspec
@@ -34,17 +34,18 @@ class MemberSource:
             yield stream
 
     def siblings(self, *suffixes: str) -> Iterator["MemberSource"]:
-        """Yield the members beside this one whose name is this name plus a suffix, in any case."""
+        """Yield the members beside this one whose name is this name plus a suffix, in any case; `*.vmss` stands in
+        place of its own ending."""
         path = self._member.path
         for suffix in suffixes:
             for found, size in self._beside(path, suffix.lower()):
-                place = self._member.windows_path
+                place = _named(self._member.windows_path, suffix)
                 member = msgspec.structs.replace(
                     self._member,
                     path=found,
                     size=size,
                     sha256="",
-                    windows_path=f"{place}{suffix.lower()}" if place else "",
+                    windows_path=place,
                     artifact="",
                 )
                 yield MemberSource(self._opener, self._scratch, member)
@@ -59,7 +60,7 @@ class MemberSource:
             folder, listed = self._listed(outer, border, name)
         except (OSError, NotOpenedError):
             return
-        wanted = f"{unwrapped(name.rpartition('/')[2])}{suffix}".lower()
+        wanted = _named(unwrapped(name.rpartition("/")[2]), suffix).lower()
         for other, size in listed:
             if unwrapped(other).lower() == wanted:
                 yield from self._as_member(f"{folder}{other}", other, wanted, size)
@@ -105,3 +106,10 @@ class MemberSource:
             return
         with self._opener.open(path) as stream, self._scratch.copy(stream) as copy:
             yield copy
+
+
+def _named(name: str, suffix: str) -> str:
+    """Return what a name becomes with a suffix, or with another ending where the suffix begins with `*`."""
+    if suffix.startswith("*"):
+        name, suffix = name[: len(name) - len(PurePosixPath(name).suffix)], suffix[1:]
+    return f"{name}{suffix.lower()}" if name else ""

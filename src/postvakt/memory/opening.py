@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
@@ -64,10 +64,10 @@ def opened(source: Source) -> Iterator[Opened]:
         file: BinaryIO = files.enter_context(Path(path).open("rb"))
         gaps: list[Gap] = []
         head = file.read(PAGE)
-        yield _by_content(file, head, source, path, gaps)
+        yield _by_content(file, head, source, gaps)
 
 
-def _by_content(file: BinaryIO, head: bytes, source: Source, path: PurePath, gaps: list[Gap]) -> Opened:
+def _by_content(file: BinaryIO, head: bytes, source: Source, gaps: list[Gap]) -> Opened:
     size = file.seek(0, 2)
     for start, detail in NOT_READ:
         if head.startswith(start):
@@ -90,7 +90,7 @@ def _by_content(file: BinaryIO, head: bytes, source: Source, path: PurePath, gap
     elif head.startswith(MINIDUMP):
         container, places = "minidump", []
     else:
-        container, places = "raw", _raw(file, head, source, path, size, gaps)
+        container, places = "raw", _raw(file, source, size, gaps)
     memory = Image(file, places)
     gaps += _told(memory, container)
     return Opened(memory, container, file, told, tuple(gaps))
@@ -109,9 +109,7 @@ def _until_refused(places: Iterator[containers.Place], gaps: list[Gap]) -> Itera
         gaps.append(_gap(why.why, f"{why.detail}; what follows was not read"))
 
 
-def _raw(
-    file: BinaryIO, head: bytes, source: Source, path: PurePath, size: int, gaps: list[Gap]
-) -> list[containers.Place]:
+def _raw(file: BinaryIO, source: Source, size: int, gaps: list[Gap]) -> list[containers.Place]:
     if size < LEAST:
         raise RefusedError("unparsed", f"{size} bytes: no memory image, or hardly anything is left of one")
     if is_encrypted(file, size):
@@ -122,13 +120,9 @@ def _raw(
         gaps.append(_gap("truncated", f"a raw image ends within a page ({size % PAGE} bytes over)"))
     if not source.member.path.lower().endswith(".vmem"):
         return [(0, size, 0)]
-    snapshot = _snapshot(source, path)
-    if snapshot is not None:
-        try:
-            with snapshot.open("rb") as stream:
-                return containers.vmware(stream, size)
-        except RefusedError as why:
-            gaps.append(_gap(why.why, f"the snapshot beside it was not used: {why.detail}"))
+    told = _by_snapshot(source, size, gaps)
+    if told is not None:
+        return told
     if size <= HOLE:
         return [(0, size, 0)]
     gaps.append(
@@ -141,15 +135,23 @@ def _raw(
     return [(0, HOLE, 0), (RESUMED, size - HOLE, HOLE)]
 
 
-def _snapshot(source: Source, path: PurePath) -> Path | None:
-    """Return the snapshot that tells of a .vmem file: of the same name, or with its suffix added."""
-    for suffix in (".vmss", ".vmsn"):
-        for beside in (Path(path).with_suffix(suffix), Path(path).with_suffix(suffix.upper())):
-            if beside.is_file() and not beside.is_symlink():
-                return beside
-    for sibling in source.siblings(".vmss", ".vmsn"):
-        with sibling.local_path() as found:
-            return Path(found)
+def _by_snapshot(source: Source, size: int, gaps: list[Gap]) -> list[containers.Place] | None:
+    """Return where a .vmem file's bytes lie, as a snapshot beside it tells: of the same name, or with its suffix added.
+
+    None where there is none. One that tells of another file is a Gap, unless a second one fits.
+    """
+    refused = []
+    for sibling in source.siblings("*.vmss", "*.vmsn", ".vmss", ".vmsn"):
+        try:
+            with sibling.local_path() as path, Path(path).open("rb") as stream:
+                return containers.vmware(stream, size)
+        except RefusedError as why:
+            refused.append(_gap(why.why, f"the snapshot beside it was not used: {why.detail}"))
+        except OSError as error:
+            refused.append(
+                _gap("unreadable", f"the snapshot beside it was not used: {error.strerror or error}")
+            )
+    gaps += refused
     return None
 
 

@@ -63,7 +63,8 @@ class Source(Protocol):
         ...
 
     def siblings(self, *suffixes: str) -> Iterator["Source"]:
-        """Yield the members beside this one whose name is this name plus a suffix, in any case (`.LOG1`)."""
+        """Yield the members beside this one whose name is this name plus a suffix, in any case (`.LOG1`), or has
+        another ending in place of its own (`*.vmss`)."""
         ...
 
     def local_path(self) -> AbstractContextManager[PurePath]:
