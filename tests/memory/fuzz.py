@@ -80,6 +80,10 @@ def one_round(name: str, seed: int, folder: Path) -> None:
         raise AssertionError("neither rows nor gaps")
 
 
+def stopped(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
 def too_long(*_: object) -> NoReturn:
     raise TimeoutError(f"more than {PATIENCE} s of a processor")
 
@@ -94,6 +98,9 @@ def main() -> int:
     names = [name for part in given.part or PARTS for name in PARTS[part]]
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
     signal.signal(signal.SIGPROF, too_long)
+    # A shell starts what runs in the background deaf to the interrupt.
+    for asked in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(asked, stopped)
     end, seed, rounds = time.monotonic() + given.seconds, given.seed, 0
     with tempfile.TemporaryDirectory() as folder:
         while time.monotonic() < end:
@@ -101,6 +108,9 @@ def main() -> int:
                 signal.setitimer(signal.ITIMER_PROF, PATIENCE)
                 try:
                     one_round(name, seed, Path(folder))
+                except KeyboardInterrupt:
+                    sys.stdout.write(f"{rounds} rounds up to seed {seed}: no crash, none too long; stopped\n")
+                    return 0
                 except BaseException:
                     sys.stdout.write(f"{name} of seed {seed} failed after {rounds} rounds\n")
                     raise
