@@ -10,10 +10,13 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from postvakt.artifacts.registry import known
+from postvakt.artifacts.registry.columns import rows_of
 from postvakt.artifacts.registry.hives import Place, place_of
 from postvakt.artifacts.registry.regf import Hive, Key, Marks, Value
 from postvakt.artifacts.registry.replay import BASE, HIVE_LIMIT, BaseBlock, Replay, base_block, is_log, replay
 from postvakt.artifacts.registry.text import (
+    DEFAULT,
+    DWORD,
     WITHHELD,
     is_secret,
     is_secret_class,
@@ -31,10 +34,6 @@ from postvakt.model.table import Column, LogSource, TableSpec
 from postvakt.tables.rows import BATCH_ROWS, Read, Reader, Rows, batches, schema
 
 ARTIFACT = "registry"
-DWORD = 4
-DEFAULT = "(Default)"
-"""How Sysmon names a key's default value in a TargetObject."""
-
 SERVED = (LogSource(product="windows", service="registry"),)
 LOST = (
     Column(
@@ -97,8 +96,6 @@ MOST_CHARACTERS = 24_000_000
 FREELY = 64_000_000
 SHORT = 64
 """Characters of values that every hive may give, and bytes of each that are shown beyond four times its size."""
-
-_TIME = pa.timestamp("us", tz="UTC")
 
 
 def parse(source: Source) -> Iterator[Read]:
@@ -174,8 +171,17 @@ def _hive(image: bytearray, base: BaseBlock, source: Source) -> Iterator[Read]:
 def _rows(hive: Hive, quiet: Hive, place: Place) -> Iterator[Rows]:
     met = Marks(hive.size)
     columns = _Columns(place, hive)
-    for found in walk(hive, place.root, met):
-        yield from columns.add(found, hive, met)
+    whole = rows_of(hive, place.kind, place.root, columns.left)
+    if whole is None:
+        for found in walk(hive, place.root, met):
+            yield from columns.add(found, hive, met)
+    else:
+        for made in whole.keys(BATCH_ROWS, MOST_CHARACTERS):
+            yield Rows(REGISTRY_KEY, columns.batch(REGISTRY_KEY, made))
+        for made in whole.values(BATCH_ROWS, MOST_CHARACTERS):
+            yield Rows(REGISTRY_VALUE, columns.batch(REGISTRY_VALUE, made))
+        columns.left -= whole.characters
+        whole.mark(met)
     for found in unreferenced(hive, place.root, met):
         yield from columns.add(found, quiet, met)
     yield from columns.flush()
@@ -193,7 +199,8 @@ class _Columns:
         self._keys: list[tuple[object, ...]] = []
         self._values: list[tuple[object, ...]] = []
         self._characters = 0
-        self._left = FREELY + 4 * hive.size
+        self.left = FREELY + 4 * hive.size
+        """Characters of values that may still be shown whole."""
 
     def add(self, found: Found, hive: Hive, met: Marks) -> Iterator[Rows]:
         """Add a key and its values; yield what is full. Bytes that live values refer to are marked as in use."""
@@ -240,13 +247,13 @@ class _Columns:
             elif value.data in met:
                 return None, [("bytes", "written over")]
         most = most_bytes(value.type)
-        if self._left < 0:
+        if self.left < 0:
             self._troubles.note(
                 "limited", "values in sum longer than the hive are shown in part", value.offset
             )
             most = SHORT
         shown, behind = render(value.type, hive.bytes_of(value, most), value.size)
-        self._left -= len(shown) + len(behind)
+        self.left -= len(shown) + len(behind)
         return shown, [("behind the end", behind)] if behind else None
 
     def flush(self) -> Iterator[Rows]:
@@ -257,14 +264,17 @@ class _Columns:
         self._keys, self._values, self._characters = [], [], 0
 
     def _batch(self, spec: TableSpec, rows: list[tuple[object, ...]]) -> pa.RecordBatch:
-        target = schema(spec)
-        time, locator, *rest = zip(*rows, strict=True)
-        constant = [pa.repeat(pa.scalar(text), len(rows)) for text in (self._place.kind, self._place.user)]
-        kinds = [field.type for field in target][4:]
-        arrays = [pa.array(cells, kind) for cells, kind in zip(rest, kinds, strict=True)]
-        return pa.RecordBatch.from_arrays(
-            [pa.array(time, _TIME), pa.array(locator, pa.int64()), *constant, *arrays], schema=target
+        kinds = [field.type for field in schema(spec)]
+        kinds = [*kinds[:2], *kinds[4:]]
+        return self.batch(
+            spec, [pa.array(cells, kind) for cells, kind in zip(zip(*rows, strict=True), kinds, strict=True)]
         )
+
+    def batch(self, spec: TableSpec, columns: list[pa.Array]) -> pa.RecordBatch:
+        """Return a batch of these columns with those that say whose hive it is."""
+        time, locator, *rest = columns
+        whose = [pa.repeat(pa.scalar(text), len(time)) for text in (self._place.kind, self._place.user)]
+        return pa.RecordBatch.from_arrays([time, locator, *whose, *rest], schema=schema(spec))
 
 
 READER = Reader(

@@ -31,9 +31,13 @@ TEXTS = frozenset((1, 2, 6, 0xFFFF0012))
 LISTS = frozenset((7, 0xFFFF2012))
 """Types that hold text: the registry's own, and those of device properties (DEVPROP_TYPE_STRING and its list)."""
 
+DWORD = 4
+DEFAULT = "(Default)"
+"""How Sysmon names a key's default value in a TargetObject."""
+
 NUMBERS = {4: (4, "little"), 5: (4, "big"), 11: (8, "little")}
 
-_PASSWORDS = frozenset(("defaultpassword", "altdefaultpassword"))
+PASSWORDS = frozenset(("defaultpassword", "altdefaultpassword"))
 _SECRET_VALUES = frozenset(("supplementalcredentials", "resetdata", "userpasswordhint", "pekid", "cachedkey"))
 _ACCOUNT = re.compile(r"\\(?:[0-9a-f]{8}|account|\(unknown\))$", re.IGNORECASE)
 """Keys in which a value `V` or `F` is that of an account."""
@@ -86,7 +90,7 @@ def is_secret(hive: str, key: str, name: str, kind: int) -> bool:
     if hive in GUARDED:
         return True
     lowered = name.casefold()
-    if lowered in _PASSWORDS:
+    if lowered in PASSWORDS:
         return True
     if hive != "other" or kind in TEXTS or kind in NUMBERS:
         return False

@@ -9,6 +9,8 @@ import msgspec
 
 from postvakt.artifacts.registry.regf import MOST_NAME, NONE, ROOT, Hive, Key, Marks, Value
 from postvakt.artifacts.registry.replay import BASE, PAGE
+from postvakt.artifacts.registry.sound import loose_cells
+from postvakt.artifacts.troubles import Troubles
 from postvakt.model.clock import FILETIME_OF_1970
 
 MOST_PATH = 1024
@@ -113,6 +115,19 @@ def unreferenced(hive: Hive, root_path: str, met: Marks) -> Iterator[Found]:
 
 def _unmet(hive: Hive, met: Marks) -> Iterator[tuple[str, int, int]]:
     """Yield what no live key uses, as (how lost, start, stop) in offsets: free cells, and cells of nodes not met."""
+    troubles = Troubles("")
+    bins = list(_bins(Hive(hive.image, hive.base, troubles)))
+    loose = None if any(troubles.gaps()) else loose_cells(hive, bins, met)
+    if loose is None:
+        yield from _unmet_one_by_one(hive, met)
+        return
+    for free, start, stop in loose:
+        # What was loose may have been met since: a lost key leads to values.
+        if free or not met.flags[start >> 3]:
+            yield "deleted" if free else "orphan", start, stop
+
+
+def _unmet_one_by_one(hive: Hive, met: Marks) -> Iterator[tuple[str, int, int]]:
     image, flags, unpack_from = hive.image, met.flags, _SIZE.unpack_from
     for start, stop in _bins(hive):
         at = start
