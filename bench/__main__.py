@@ -1,83 +1,125 @@
-"""`make bench`: what a whole read costs beside the bare reader of the same file.
+"""`python -m bench [PART...]`: Postvakt beside everything that does a part of its work, on this machine, in one run.
 
-`python -m bench [--megabytes N] [--runs N] [--rules DIR] [--logs DIR]`. `--rules` is a folder of Sigma rules to ask of
-event logs, for instance SigmaHQ's `rules/windows`; without it our own rules alone are asked, and the table says so.
-`--logs` is a folder of event logs of your own, hundreds of small ones say, which are measured together.
+It writes the inputs and the peers' environment under `bench/out`, measures each part and renews its section of
+docs/benchmarks.md. Without a PART it measures all but `memory`. Nothing is sent anywhere; peers come from the package
+index that pip is set up with.
 """
 
 import argparse
-import shutil
+import importlib.metadata
+import os
+import platform
 import sys
-from collections.abc import Iterator
-from importlib.metadata import version
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import inputs
-from bench.bare import logs
-from bench.measure import Cost, cost, in_turns, python
+from bench.parts import PARTS, Asked
+from bench.peers import PINNED, Peers, pinned
+from bench.table import renewed
 
-HEAD = ("input", "MB", "bare reader, s", "Postvakt, s", "ratio", "peak MiB")
-NAMES = ("iis", "http_proxy", "event")
-SMALL = "event logs"
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE = "benchmarks.md"
+NOT_BY_ITSELF = ("memory",)
+OURS = ("evtx", "pyarrow", "numpy", "yara-x", "duckdb", "pysigma")
 
 
-def main() -> int:
-    """Measure and print a table."""
-    words = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    words.add_argument("--megabytes", type=int, default=100)
-    words.add_argument("--runs", type=int, default=3)
-    words.add_argument("--rules", default="")
-    words.add_argument("--logs", default="")
-    given = words.parse_args()
-    folder = inputs.hand_in(given.megabytes)
-    chosen = [(name, folder / place) for name, (place, _, _) in zip(NAMES, inputs.KINDS, strict=True)]
-    chosen += [(SMALL, Path(given.logs))] if given.logs else []
-    rows = list(_rows(chosen, given.runs, given.rules))
-    sys.stdout.write("".join(_table([HEAD, *rows])))
-    asked = f"our own rules and those of {given.rules}" if given.rules else "our own rules"
-    start = in_turns({"help": python("postvakt.cli", "--help")}, 5)["help"]
-    sys.stdout.write(
-        f"\nCPU seconds (user and system) of one process, medians of {given.runs} runs in turns; "
-        f"the event log is asked {asked}.\n`postvakt --help`: {start.seconds:.2f} s of CPU.\n"
-        f"Python {sys.version.split()[0]}, evtx {version('evtx')}, pyarrow {version('pyarrow')}.\n"
+def main(given: Sequence[str] | None = None) -> int:
+    """Measure, print and write."""
+    words = _words().parse_args(given)
+    asked = Asked(
+        megabytes=words.megabytes,
+        peer_megabytes=words.peer_megabytes,
+        runs=words.runs,
+        rules=words.rules,
+        samples=words.samples,
+        sizes=words.sizes,
+        hosts=words.hosts,
+        zircolite=words.zircolite,
+        zircolite_python=words.zircolite_python,
+        zircolite_more=tuple(words.zircolite_more.split()),
+        own=words.logs,
+        image=words.image,
+        limit=words.limit,
+        docs=words.docs,
     )
+    peers = Peers()
+    if not words.no_peers:
+        peers.install(pinned(PINNED.read_text()), anew=words.reinstall)
+    page = words.docs / PAGE
+    for name in words.parts or [name for name in PARTS if name not in NOT_BY_ITSELF]:
+        text = PARTS[name](asked, peers)
+        sys.stdout.write(f"{text}\n")
+        sys.stdout.flush()
+        # After each part, so that a run that is stopped leaves what it measured.
+        page.write_text(
+            renewed(page.read_text(encoding="utf-8"), {"machine": machine(), name: f"{text}\n{_when()}"}),
+            encoding="utf-8",
+        )
     return 0
 
 
-def _rows(chosen: list[tuple[str, Path]], runs: int, rules: str) -> Iterator[tuple[str, ...]]:
-    for name, path in chosen:
-        case = inputs.OUT / f"case-{name}"
-        shutil.rmtree(case, ignore_errors=True)
-        asked = [rules] if rules and name in ("event", SMALL) else []
-        cost(python("bench.whole", "compile", str(path), str(case), *asked))
-        found = in_turns(
-            {
-                "bare": python("bench.bare", name, str(path)),
-                "whole": python("bench.whole", "whole", str(path), str(case), *asked),
-            },
-            runs,
-        )
-        yield _row(name, sum(log.stat().st_size for log in logs(path)), found["bare"], found["whole"])
+def _when() -> str:
+    return f"Measured {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, load {os.getloadavg()[0]:.1f}."
 
 
-def _row(name: str, size: int, bare: Cost, whole: Cost) -> tuple[str, ...]:
-    ratio = whole.seconds / bare.seconds
+def machine() -> str:
+    """Return what it was measured on, with the exact versions of what Postvakt stands on."""
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in OURS)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30
     return (
-        name,
-        f"{size / 1e6:.0f}",
-        f"{bare.seconds:.2f}",
-        f"{whole.seconds:.2f}",
-        f"{ratio:.2f}",
-        f"{whole.mebibytes:.0f}",
+        f"{os.cpu_count()} cores ({processor()}), {memory:.0f} GiB, {platform.system()} {platform.machine()}, "
+        f"Python {platform.python_version()}; {versions}."
     )
 
 
-def _table(rows: list[tuple[str, ...]]) -> Iterator[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for number, row in enumerate(rows):
-        yield "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |\n"
-        if number == 0:
-            yield "|" + "|".join("-" * (width + 2) for width in widths) + "|\n"
+def processor() -> str:
+    """Return the processor's name as the kernel tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    told = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return told or platform.processor() or "unknown"
+
+
+def numbers(text: str) -> tuple[int, ...]:
+    """Return the numbers of a list with commas."""
+    return tuple(int(word) for word in text.split(",") if word.strip())
+
+
+def _words() -> argparse.ArgumentParser:
+    words = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    words.add_argument("parts", nargs="*", choices=[[], *PARTS], metavar="PART", help=", ".join(PARTS))
+    words.add_argument(
+        "--megabytes", type=int, default=100, help="of each kind of log beside its bare reader"
+    )
+    words.add_argument("--peer-megabytes", type=int, default=10, help="of what the peers read; some are slow")
+    words.add_argument("--runs", type=int, default=3)
+    words.add_argument(
+        "--rules", default="", help="a folder of Sigma rules to ask of event logs besides our own"
+    )
+    words.add_argument(
+        "--samples", default="", help="a folder of event logs to copy from instead of synthetic ones"
+    )
+    words.add_argument("--logs", default="", help="a folder of event logs of your own, measured together")
+    words.add_argument(
+        "--sizes", type=numbers, default=(10, 100, 300, 1000), help="MB of logs; 10240 is 10 GB"
+    )
+    words.add_argument("--hosts", type=numbers, default=(1, 10, 50, 100, 200))
+    words.add_argument("--zircolite", default="", metavar="CHECKOUT")
+    words.add_argument("--zircolite-python", default="", metavar="PYTHON")
+    words.add_argument("--zircolite-more", default="", metavar="WORDS", help="more words of its command line")
+    words.add_argument(
+        "--image", default="", help="raw memory for the part `memory`; without it one is built"
+    )
+    words.add_argument("--limit", type=float, default=3600, help="seconds after which a command is stopped")
+    words.add_argument("--docs", type=Path, default=DOCS, help=f"the folder of {PAGE} and its charts")
+    words.add_argument(
+        "--no-peers", action="store_true", help="install nothing; missing peers are told as such"
+    )
+    words.add_argument("--reinstall", action="store_true", help="install the peers anew")
+    return words
 
 
 if __name__ == "__main__":

@@ -48,7 +48,6 @@ KINDS: dict[str, Callable[[str], None]] = {
     "iis": lambda path: bare_csv(path, SPACES),
     "http_proxy": lambda path: bare_csv(path, COMMAS),
     "event": bare_evtx,
-    "event logs": bare_evtx,
 }
 
 if __name__ == "__main__":

@@ -1,81 +1,131 @@
-"""Inputs of a size: a synthetic server's own logs, repeated. Written once under `bench/out`."""
+"""Inputs under `bench/out`, written once: `python -m bench.inputs WHAT SIZE [SAMPLES]` prints the path.
+
+`logs`: a hand-in with an IIS log, a proxy log and event logs of SIZE megabytes each. `mixed`: SIZE megabytes in all.
+`hive`: a SOFTWARE hive of SIZE values. `hives`: SIZE hives of 5,000 values, each of another host. `hosts`: SIZE whole
+servers. `rules`: our YARA rules as one file. `scanned`: what they are asked of, pages and SIZE pieces of logs.
+SAMPLES is a folder of event logs to copy from in place of the synthetic servers' own.
+"""
 
 import hashlib
-import zlib
-from collections.abc import Callable, Iterator
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from postvakt.estate import plan
+from bench import hive_inputs, varied
+from postvakt import estate
+from postvakt.content import library
 from postvakt.estate.servers import files as files_of
 
 OUT = Path(__file__).resolve().parent / "out"
-CHUNK = 64 * 1024
-FILE_HEADER = 4096
 MIB = 1024 * 1024
+SERVERS, SEED, DAYS = 6, 1, 10
+MOST_FILE = 1024
+"""Megabytes of one log file at most; more is written as several."""
+
+HIVE_VALUES = 5_000
+PIECE = MIB
+
+IIS = "C/inetpub/logs/LogFiles/W3SVC1/u_ex2103{:02}.log"
+PROXY = "C/Program Files/Microsoft/Exchange Server/V15/Logging/HttpProxy/Ecp/HttpProxy_20210302{:02}-1.LOG"
+EVENTS = "C/Windows/System32/winevt/Logs/Security{}.evtx"
+SOFTWARE = "C/Windows/System32/config/SOFTWARE"
+
+Grow = Callable[[Sequence[bytes], int, int], Iterator[bytes]]
+KINDS: tuple[tuple[str, str, Grow], ...] = (
+    (IIS, "/W3SVC1/", varied.text),
+    (PROXY, "/HttpProxy/Ecp/", varied.text),
+    (EVENTS, ".evtx", varied.events),
+)
+"""Where each log lies in the hand-in, which of the servers' files it is made of, and how it grows."""
 
 
-def hand_in(megabytes: int) -> Path:
-    """Write a hand-in with one big log of each kind and return its folder."""
-    folder = OUT / f"evidence-{megabytes}"
-    done = folder / ".done"
-    if done.is_file() and done.read_text() == _mark():
-        return folder
-    server = next(one for one in plan(6, 1, 10) if one.scenario == "attacked")
-    files = {one.path: one.content for one in files_of(server)}
+def logs(folder: Path, megabytes: int, samples: str) -> None:
+    """Write a hand-in with logs of each kind, each kind of so many megabytes."""
+    _grown(folder, megabytes * MIB, samples)
+
+
+def mixed(folder: Path, megabytes: int, samples: str) -> None:
+    """Write a hand-in with logs of each kind, a third of so many megabytes each."""
+    _grown(folder, megabytes * MIB // len(KINDS), samples)
+
+
+def _grown(folder: Path, size: int, samples: str) -> None:
+    servers = [one for one in estate.plan(SERVERS, SEED, DAYS) if one.story.exchange]
+    files = [(one.path, one.content) for server in servers for one in files_of(server)]
     for place, pick, grow in KINDS:
-        contents = [content for path, content in sorted(files.items()) if pick in path]
-        target = folder / place
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("wb") as out:
-            for piece in grow(contents, megabytes * MIB):
-                out.write(piece)
-    done.write_text(_mark())
+        contents = [content for path, content in files if pick in path]
+        if samples and grow is varied.events:
+            contents = [path.read_bytes() for path in sorted(Path(samples).rglob("*.evtx"))]
+        for number, start in enumerate(range(0, size, MOST_FILE * MIB)):
+            path = folder / place.format(number + 1 if grow is varied.text else number or "")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as out:
+                out.writelines(grow(contents, min(size - start, MOST_FILE * MIB), number))
+
+
+def hive(folder: Path, values: int, _: str) -> None:
+    """Write one hive where a server has it."""
+    _placed(folder / SOFTWARE, hive_inputs.software(values, SEED))
+
+
+def hives(folder: Path, count: int, _: str) -> None:
+    """Write hives of as many hosts."""
+    for number in range(count):
+        _placed(folder / f"host-{number:04}" / SOFTWARE, hive_inputs.software(HIVE_VALUES, number))
+
+
+def hosts(folder: Path, count: int, _: str) -> None:
+    """Write the hand-ins of as many servers."""
+    for server in estate.plan(count, SEED, DAYS):
+        estate.write(server, folder)
+
+
+def rules(folder: Path, _: int, __: str) -> None:
+    """Write our YARA rules as one file."""
+    texts = [library.text(file, path).text for path, file in library.yara_files(library.here())]
+    _placed(folder / "rules.yar", "\n".join(texts).encode())
+
+
+def scanned(folder: Path, pieces: int, _: str) -> None:
+    """Write the servers' pages, and pieces of logs beside them."""
+    found = [one for server in estate.plan(SERVERS, SEED, DAYS) for one in files_of(server)]
+    for number, one in enumerate(one for one in found if one.path.lower().endswith((".aspx", ".js"))):
+        _placed(folder / "pages" / f"{number:04}{Path(one.path).suffix}", one.content)
+    content = b"".join(
+        varied.text([one.content for one in found if "/W3SVC1/" in one.path], pieces * PIECE, SEED)
+    )
+    for number in range(pieces):
+        _placed(folder / "logs" / f"{number:04}.log", content[number * PIECE : (number + 1) * PIECE])
+
+
+def _placed(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+
+
+WRITERS: dict[str, Callable[[Path, int, str], None]] = {
+    one.__name__: one for one in (logs, mixed, hive, hives, hosts, rules, scanned)
+}
+
+
+def written(what: str, size: int, samples: str = "") -> Path:
+    """Return the folder of an input, written now where it is not there as this code writes it."""
+    folder = OUT / f"{what}-{size}{'-samples' if samples else ''}"
+    mark = folder.with_suffix(".done")
+    told = _mark(samples)
+    if mark.is_file() and mark.read_text() == told:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    WRITERS[what](folder, size, samples)
+    mark.write_text(told)
     return folder
 
 
-def _mark() -> str:
-    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+def _mark(samples: str) -> str:
+    code = b"".join(Path(module.__file__ or "").read_bytes() for module in (varied, hive_inputs))
+    return hashlib.sha256(Path(__file__).read_bytes() + code + samples.encode()).hexdigest()
 
 
-def text(contents: list[bytes], size: int) -> Iterator[bytes]:
-    """Yield a log's first file with its header, then rows alone, until there are `size` bytes."""
-    rows = [
-        b"".join(line for line in c.splitlines(keepends=True) if not line.startswith(b"#")) for c in contents
-    ]
-    yield contents[0]
-    written = len(contents[0])
-    while written < size:
-        for piece in rows:
-            yield piece
-            written += len(piece)
-
-
-def events(contents: list[bytes], size: int) -> Iterator[bytes]:
-    """Yield an event log of the fullest chunks of several, the file header counting them."""
-    chunks = [c[at : at + CHUNK] for c in contents for at in range(FILE_HEADER, len(c) - CHUNK + 1, CHUNK)]
-    chunks.sort(key=lambda chunk: -int.from_bytes(chunk[48:52], "little"))
-    fullest = chunks[: max(1, len(chunks) // 2)]
-    header = bytearray(contents[0][:FILE_HEADER])
-    count = max(1, size // CHUNK)
-    header[42:44] = min(count, 0xFFFF).to_bytes(2, "little")
-    header[124:128] = _crc(bytes(header[:120])).to_bytes(4, "little")
-    yield bytes(header)
-    for number in range(count):
-        yield fullest[number % len(fullest)]
-
-
-def _crc(content: bytes) -> int:
-    return zlib.crc32(content)
-
-
-Grow = Callable[[list[bytes], int], Iterator[bytes]]
-KINDS: tuple[tuple[str, str, Grow], ...] = (
-    ("C/inetpub/logs/LogFiles/W3SVC1/u_ex210302.log", "/W3SVC1/", text),
-    (
-        "C/Program Files/Microsoft/Exchange Server/V15/Logging/HttpProxy/Ecp/HttpProxy_2021030200-1.LOG",
-        "/HttpProxy/Ecp/",
-        text,
-    ),
-    ("C/Windows/System32/winevt/Logs/Security.evtx", ".evtx", events),
-)
-"""Where each log lies in the hand-in, which of the server's files it is made of, and how it grows."""
+if __name__ == "__main__":
+    print(written(sys.argv[1], int(sys.argv[2]), *sys.argv[3:]))

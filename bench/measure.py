@@ -1,44 +1,160 @@
-"""CPU time and memory of whole processes, taken in turns, so that a noisy neighbour meets all alike."""
+"""CPU time, wall time and memory of whole processes, taken in turns, so that a noisy neighbour meets all alike.
 
+Keep this module and whoever imports it small: Linux counts a process's memory at its start as its child's.
+"""
+
+import contextlib
+import json
 import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Sequence
-from typing import NamedTuple
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+EVERY = 0.05
+"""Seconds between two looks at the memory of all processes together."""
+
+
+class Failed(RuntimeError):  # noqa: N818 (what came of it, as a row says it)
+    """A command that did not end well; the message says why."""
 
 
 class Cost(NamedTuple):
-    """User and system seconds of a process with all its children, and its peak memory in MiB."""
+    """What a process took with all its children: user and system seconds, seconds that passed, the peak of its largest
+    process in MiB, and that of all its processes together, pages that they share counted in each.
+
+    `told` is what the process said of itself on its last line, if that is JSON.
+    """
 
     seconds: float
+    wall: float
     mebibytes: float
+    together: float
+    told: Mapping[str, Any]
+
+    @property
+    def work(self) -> float:
+        """CPU seconds of the work itself, as the process took them, without its start; all of them where it did not."""
+        return float(self.told.get("seconds", self.seconds))
 
 
-def cost(command: Sequence[str]) -> Cost:
-    """Run a command and return what it took. Raises RuntimeError where it fails."""
-    started = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, usage = os.wait4(started.pid, 0)
-    started.returncode = os.waitstatus_to_exitcode(status)
-    if started.returncode:
-        raise RuntimeError(f"{' '.join(command)}: ended with {started.returncode}")
-    return Cost(usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+def cost(command: Sequence[str], allowed: Sequence[int] = (0,), limit: float = 3600) -> Cost:
+    """Run a command and return what it took. Raises Failed where it cannot be run, takes longer than `limit` seconds
+    or ends with another code than those allowed."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        begun = time.monotonic()
+        try:
+            started = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
+        except OSError as why:
+            raise Failed(f"{command[0]}: {why.strerror}") from why
+        watch = _Watch(started.pid, limit)
+        watch.start()
+        _, status, usage = os.wait4(started.pid, 0)
+        wall = time.monotonic() - begun
+        watch.end()
+        started.returncode = os.waitstatus_to_exitcode(status)
+        if watch.too_long:
+            raise Failed(f"stopped after {limit:.0f} s")
+        if started.returncode not in allowed:
+            raise Failed(_last_line(err) or f"ended with {started.returncode}")
+        told = _told(_last_line(out))
+    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, watch.peak, told)
 
 
-def in_turns(commands: dict[str, Sequence[str]], runs: int) -> dict[str, Cost]:
-    """Run every command in turn, `runs` times over, and return the medians."""
+def in_turns(
+    commands: Mapping[str, Sequence[str]],
+    runs: int,
+    allowed: Sequence[int] = (0,),
+    once: Sequence[str] = (),
+    limit: float = 3600,
+) -> dict[str, Cost | Failed]:
+    """Run every command in turn, `runs` times over (those in `once` a single time), and return the medians, or what
+    came of a command that failed."""
     costs: dict[str, list[Cost]] = {name: [] for name in commands}
-    for _ in range(runs):
+    failed: dict[str, Failed] = {}
+    for run in range(runs):
         for name, command in commands.items():
-            costs[name].append(cost(command))
-    return {
-        name: Cost(
-            statistics.median(one.seconds for one in found), statistics.median(one.mebibytes for one in found)
-        )
-        for name, found in costs.items()
-    }
+            if name in failed or (run and name in once):
+                continue
+            try:
+                costs[name].append(cost(command, allowed, limit))
+            except Failed as why:
+                failed[name] = why
+    return {name: failed.get(name) or median(found) for name, found in costs.items()}
+
+
+def median(costs: Sequence[Cost]) -> Cost:
+    """Return the medians of several runs, with what the last one told and the median of the seconds they told."""
+    middle = [statistics.median(column) for column in zip(*(one[:4] for one in costs), strict=True)]
+    told = dict(costs[-1].told)
+    if "seconds" in told:
+        told["seconds"] = statistics.median(one.work for one in costs)
+    return Cost(*middle, told)
 
 
 def python(*words: str) -> list[str]:
     """Return the command that runs a module of this environment."""
     return [sys.executable, "-m", *words]
+
+
+class _Watch(threading.Thread):
+    """Looks at a process and its children until it ends."""
+
+    def __init__(self, pid: int, limit: float) -> None:
+        super().__init__(daemon=True)
+        self._pid = pid
+        self._until = time.monotonic() + limit
+        self._ended = threading.Event()
+        self.peak = 0.0
+        self.too_long = False
+
+    def run(self) -> None:
+        while not self._ended.wait(EVERY):
+            self.peak = max(self.peak, sum(map(resident, family(self._pid))))
+            if time.monotonic() > self._until:
+                self.too_long = True
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(self._pid, 9)
+                return
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+def family(pid: int) -> Iterator[int]:
+    """Yield a process and all below it, as far as they still are there."""
+    yield pid
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            with contextlib.suppress(OSError):
+                for child in (task / "children").read_text().split():
+                    yield from family(int(child))
+
+
+def resident(pid: int) -> float:
+    """Return a process's resident memory in MiB, 0 where it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0.0
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+
+
+def _last_line(stream: Any) -> str:
+    stream.seek(max(0, stream.seek(0, os.SEEK_END) - 4000))
+    lines = stream.read().decode(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else ""
+
+
+def _told(line: str) -> dict[str, Any]:
+    try:
+        told = json.loads(line)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}

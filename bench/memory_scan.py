@@ -1,8 +1,9 @@
 """The whole-image scan beside YARA-X alone, on the same rules and bytes: CPU seconds of one process, in one run.
 
-`python -m bench.memory_scan IMAGE [ROUNDS]`; the image is raw memory (a built one, or any large file).
+`python -m bench.memory_scan IMAGE [ROUNDS] [--json]`; the image is raw memory (a built one, or any large file).
 """
 
+import json
 import resource
 import sys
 import time
@@ -38,8 +39,8 @@ def seconds(work: Callable[[], object]) -> float:
     return time.process_time() - begun
 
 
-def main(path: str, rounds: int = 3) -> None:
-    """Print the CPU seconds of each way, and their ratios to YARA-X alone."""
+def main(path: str, rounds: int = 3, *, as_json: bool = False) -> None:
+    """Print the CPU seconds of each way, and their ratios to YARA-X alone; as one line of JSON for other programs."""
     texts = [RuleText(p, library.text(f, p).text, "own") for p, f in library.yara_files(library.here())]
     ids = [f"yara:{name}" for text in texts for name in library.YARA_NAME.findall(text.text)]
     alone = memory_finder(compile_memory(texts, ids, NOTHING)[0], ids)
@@ -66,12 +67,21 @@ def main(path: str, rounds: int = 3) -> None:
         }
         taken = {name: min(seconds(work) for _ in range(rounds)) for name, work in ways.items()}
     first = taken["YARA-X alone, all windows"]
+    resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    if as_json:
+        print(
+            json.dumps(
+                {"ways": {name: (spent, spent / first) for name, spent in taken.items()}, "MiB": resident}
+            )
+        )
+        return
     for name, spent in taken.items():
         print(
             f"{name:50} {spent:7.2f} s  {size / spent / 1e6:7.0f} MB/s  {first / spent:5.2f} of YARA-X alone"
         )
-    print(f"resident at most: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MiB")
+    print(f"resident at most: {resident} MiB")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *(int(word) for word in sys.argv[2:]))
+    given = [word for word in sys.argv[2:] if word != "--json"]
+    main(sys.argv[1], *map(int, given), as_json="--json" in sys.argv)

@@ -1,41 +1,97 @@
-"""What is measured, as a process of its own: `python -m bench.whole WHAT PATH CASE [RULES]`."""
+"""What is measured, as a process of its own: `python -m bench.whole WHAT PATH CASE [RULES]`.
 
+`whole` hashes, parses, matches and writes as a worker does; `rows` parses into batches of rows and drops them; `scan`
+asks files our YARA rules; `compile` leaves the compiled rules in the case. The last line says how much was read, and
+the CPU seconds that the work took without the start.
+"""
+
+import json
 import sys
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import msgspec
+import pyarrow.parquet as pq
 
-from postvakt import artifacts, evidence
+from postvakt import artifacts, detect, evidence
 from postvakt.commands import plans, work
+from postvakt.model.evidence import Member
 from postvakt.tables.case import FORMAT, Case, CaseFile
+from postvakt.tables.rows import Rows
+
+BY_NAME = {reader.artifact.name: reader for reader in artifacts.READERS}
 
 
-def whole(path: str, case_root: str, rules: str = "") -> None:
-    """Hash, parse, match and write one file of a hand-in, as a worker does."""
+def whole(path: str, case_root: str, rules: str = "") -> Counter[str]:
+    """Hash, parse, match and write what lies there, as a worker does."""
+    case = _case(path, case_root)
+    plan = plans.prepare(case, plans.packs([rules] if rules else [], [], []))
+    spec = work.Read(case=case_root, path=path, members=tuple(_members(case, path)), plan=plan.hash)
+    result = msgspec.convert(work.perform("read", msgspec.to_builtins(spec)), work.ParseResult)
+    return Counter(rows=sum(part.rows for part in result.parts), matches=result.matched)
+
+
+def rows(path: str, case_root: str, _: str = "") -> Counter[str]:
+    """Parse what lies there into batches of rows, and drop them."""
+    case = _case(path, case_root)
+    found: Counter[str] = Counter()
+    for member in _members(case, path):
+        for piece in BY_NAME[member.artifact].parse(evidence.source(path, member, scratch=case.scratch)):
+            if isinstance(piece, Rows):
+                found["rows"] += piece.batch.num_rows
+    return found
+
+
+def scan(path: str, case_root: str, _: str = "") -> Counter[str]:
+    """Ask files our YARA rules."""
+    case = _case(path, case_root)
+    scanner = detect.Scanner(plans.prepare(case, plans.packs([], [], [])).plan)
+    found: Counter[str] = Counter()
+    for file in sorted(one for one in Path(path).rglob("*") if one.is_file()):
+        found["matches"] += len(scanner.scan(file.read_bytes(), str(file).lower()))
+        found["files"] += 1
+    return found
+
+
+def compile_rules(path: str, case_root: str, rules: str = "") -> Counter[str]:
+    """Leave the compiled rules in a case, so that what is measured loads them as a worker does."""
+    plan = plans.prepare(_case(path, case_root), plans.packs([rules] if rules else [], [], []))
+    return Counter(rules=len(plan.plan.rules))
+
+
+def matches(case_root: str) -> Counter[str]:
+    """Return how many rows each rule matched in a case that was read by `whole`."""
+    found: Counter[str] = Counter()
+    for part in Path(case_root, "matches").rglob("*.parquet"):
+        found.update(pq.read_table(part, columns=["rule"]).column("rule").to_pylist())
+    return found
+
+
+def _case(path: str, case_root: str) -> Case:
     case = Case(Path(case_root))
     about = CaseFile(
         format=FORMAT, postvakt="bench", directive="ed-21-02", created="", evidence=(path,), options={}
     )
     case.write_json("case.json", about)
-    chosen = plans.packs([rules] if rules else [], [], [])
-    plan = plans.prepare(case, chosen)
+    return case
+
+
+def _members(case: Case, path: str) -> Iterator[Member]:
     taken = evidence.take_in(path, [r.artifact for r in artifacts.READERS], scratch=case.scratch)
-    members = tuple(member for member in taken.members if member.artifact)
-    spec = work.Read(case=case_root, path=path, members=members, plan=plan.hash)
-    work.perform("read", msgspec.to_builtins(spec))
+    return (member for member in taken.members if member.artifact)
 
 
-def compile_rules(path: str, case_root: str, rules: str = "") -> None:
-    """Leave the compiled rules in a case, so that what is measured loads them as a worker does."""
-    case = Case(Path(case_root))
-    plans.prepare(case, plans.packs([rules] if rules else [], [], []))
-
-
-KINDS: dict[str, Callable[..., None]] = {
+KINDS: dict[str, Callable[..., Counter[str]]] = {
     "whole": whole,
+    "rows": rows,
+    "scan": scan,
     "compile": compile_rules,
 }
 
 if __name__ == "__main__":
-    KINDS[sys.argv[1]](*sys.argv[2:])
+    name, *given = sys.argv[1:]
+    begun = time.process_time()
+    counted = KINDS[name](*given)
+    print(json.dumps({**counted, "seconds": round(time.process_time() - begun, 4)}))

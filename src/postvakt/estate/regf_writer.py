@@ -80,11 +80,15 @@ def binary(name: str, content: bytes) -> Value:
     return Value(name, BINARY, content)
 
 
-def regf(root: Key, *, file_name: str, sequence: int = 1) -> bytes:
-    """Return a clean hive of a tree. `file_name` is told in the base block, cut to its last 31 characters."""
+def regf(root: Key, *, file_name: str, sequence: int = 1, root_first: bool = False) -> bytes:
+    """Return a clean hive of a tree. `file_name` is told in the base block, cut to its last 31 characters.
+
+    `root_first` puts the root into the first cell, as Windows does; some readers look for it nowhere else.
+    """
     bins = _Bins(filetime(root.written))
+    place = bins.allocate(76 + len(_name(root.name)[0])) if root_first else None
     security = bins.allocate(20 + len(SECURITY))
-    top = _write(bins, root, NOWHERE, security, ROOT_FLAGS)
+    top = _write(bins, root, NOWHERE, security, ROOT_FLAGS, place)
     head = struct.pack("<2sHIIII", b"sk", 0, security, security, _count(root), len(SECURITY))
     bins.put(security, head + SECURITY)
     cells = bins.sealed()
@@ -168,9 +172,11 @@ def _name(name: str) -> tuple[bytes, bool]:
         return name.encode("utf-16-le"), False
 
 
-def _write(bins: _Bins, key: Key, parent: int, security: int, flags: int = 0) -> int:
+def _write(
+    bins: _Bins, key: Key, parent: int, security: int, flags: int = 0, place: int | None = None
+) -> int:
     name, latin = _name(key.name)
-    offset = bins.allocate(76 + len(name))
+    offset = bins.allocate(76 + len(name)) if place is None else place
     class_name = key.class_name.encode("utf-16-le")
     class_at = bins.cell(class_name) if class_name else NOWHERE
     values = [_value(bins, value) for value in key.values]
