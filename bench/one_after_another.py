@@ -1,4 +1,4 @@
-"""`python -m bench.one_after_another PATH... -- COMMAND... [-- COMMAND...]`: remove what an earlier run left there, then
+"""`python -m bench.one_after_another PATH... -- COMMAND... [-- COMMAND...]`: remove the paths, then
 run the commands in turn. Ends with the first code that is not 0."""
 
 import shutil

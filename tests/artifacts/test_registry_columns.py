@@ -104,7 +104,7 @@ def test_every_kind_of_value_and_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_small_batches_are_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     name = f"{CONFIG}/SOFTWARE"
     whole = read(Held({name: odd()}, name))
-    monkeypatch.setattr(reader, "BATCH_ROWS", 7)
+    monkeypatch.setattr(reader, "ROWS_AT_ONCE", 7)
     assert read(Held({name: odd()}, name)) == whole
     monkeypatch.setattr(reader, "MOST_CHARACTERS", 200)
     assert read(Held({name: odd()}, name)) == whole

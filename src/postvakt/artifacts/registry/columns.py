@@ -247,8 +247,9 @@ def _hex(view: memoryview, values: Values, rows: Array) -> pa.Array:
 
 def _pieces(units: Array, starts: Array, counts: Array) -> Array:
     """Return what lies from each start on, so many units of it, one piece behind the other."""
-    before = np.cumsum(counts) - counts
-    return units[np.repeat(starts - before, counts) + np.arange(int(counts.sum()))]
+    places = np.repeat(starts - (np.cumsum(counts) - counts), counts)
+    places += np.arange(len(places))
+    return units[places]
 
 
 def _batches(weights: Array, most_rows: int, most_weight: int) -> Iterator[tuple[int, int]]:

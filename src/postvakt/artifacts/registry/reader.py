@@ -93,6 +93,9 @@ REGISTRY_VALUE = TableSpec(
 MOST_CHARACTERS = 24_000_000
 """Characters that a batch holds at most, whatever the length of the paths and values in it."""
 
+ROWS_AT_ONCE = 16_384
+"""Rows that are made together of a sound hive: so many lie in a processor's cache while they are made."""
+
 FREELY = 64_000_000
 SHORT = 64
 """Characters of values that every hive may give, and bytes of each that are shown beyond four times its size."""
@@ -176,9 +179,9 @@ def _rows(hive: Hive, quiet: Hive, place: Place) -> Iterator[Rows]:
         for found in walk(hive, place.root, met):
             yield from columns.add(found, hive, met)
     else:
-        for made in whole.keys(BATCH_ROWS, MOST_CHARACTERS):
+        for made in whole.keys(ROWS_AT_ONCE, MOST_CHARACTERS):
             yield Rows(REGISTRY_KEY, columns.batch(REGISTRY_KEY, made))
-        for made in whole.values(BATCH_ROWS, MOST_CHARACTERS):
+        for made in whole.values(ROWS_AT_ONCE, MOST_CHARACTERS):
             yield Rows(REGISTRY_VALUE, columns.batch(REGISTRY_VALUE, made))
         columns.left -= whole.characters
         whole.mark(met)
