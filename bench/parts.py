@@ -86,16 +86,16 @@ def logs(asked: Asked, peers: Peers) -> str:
 
 def events(asked: Asked, peers: Peers) -> str:
     """Readers of event logs over the same file."""
-    folder = written("logs", asked.peer_megabytes, asked.samples)
-    path = next((folder / LOGS[2][2]).iterdir())
-    rows = _beside_peers(
-        asked,
-        peers,
-        EVTX,
-        path,
-        {"Postvakt to rows": _whole("rows", path, "e"), "Postvakt whole": _compiled("whole", path, "e")},
-    )
-    return f"### Readers of event logs, {asked.peer_megabytes} MB, {asked.runs} runs\n\n" + table(rows)
+    path = next((written("logs", asked.peer_megabytes, asked.samples) / LOGS[2][2]).iterdir())
+    ours = {
+        "Postvakt to rows": _whole("rows", path, "events"),
+        "Postvakt whole": _compiled("whole", path, "events"),
+    }
+    return (
+        f"### Readers of event logs, {asked.peer_megabytes} MB, {asked.runs} runs\n\n"
+        "CPU seconds of the work alone, without the start of the process: all that each record says, as JSON, XML or "
+        "objects. Postvakt to rows hashes the file and makes tables; whole asks every rule and writes the parts.\n\n"
+    ) + table(_beside_peers(asked, peers, EVTX, path, ours, work=True))
 
 
 def hives(asked: Asked, peers: Peers) -> str:
@@ -118,8 +118,8 @@ def hives(asked: Asked, peers: Peers) -> str:
         "value's name, type and data. Postvakt to rows besides hashes the file, recognises it, looks for deleted "
         "keys and makes the tables; whole asks every rule and writes the parts as well.\n\n"
         + table(rows)
-        + "\nHives of 5,000 values, each of another host, to rows. Each of the last hundred costs "
-        + f"{straightness(points):.2f} of what each of those before costs.\n\n"
+        + "\nHives of 5,000 values, each of another host, to rows. One of the last costs "
+        + f"{straightness(points):.2f} of what one of those before costs.\n\n"
         + table(many)
     )
 
@@ -209,7 +209,13 @@ def plaso(asked: Asked, peers: Peers) -> str:
         ways["plaso"] = python("bench.one_after_another", str(storage), str(lines), "--", *read, "--", *write)
     found = in_turns(ways, asked.runs, VERDICTS, once=("plaso",), limit=asked.limit)
     rows = [HEAD, cost_row("Postvakt triage, 2 workers", found["Postvakt"], found["Postvakt"])]
-    rows.append(cost_row(_named(peers, "plaso"), found.get("plaso") or Failed(why), found["Postvakt"]))
+    told = ""
+    if isinstance(found.get("plaso"), Cost):
+        with lines.open("rb") as stream:
+            told = f"events {sum(1 for _ in stream):,}"
+    rows.append(
+        cost_row(_named(peers, "plaso"), found.get("plaso") or Failed(why), found["Postvakt"], told=told)
+    )
     return (
         f"### Evidence to answers, {asked.peer_megabytes} MB of logs\n\n"
         "plaso makes a timeline (log2timeline, 2 workers, then psort to JSON lines) and asks no rules; one run.\n\n"
@@ -234,18 +240,21 @@ def growth(asked: Asked, peers: Peers) -> str:
     """What a whole triage costs against the size of its evidence and the number of its hosts."""
     by_size, rows = _grown(asked, "mixed", asked.sizes, "MB of logs")
     by_host, host_rows = _grown(asked, "hosts", asked.hosts, "hosts")
-    charts = {
-        "growth-size.svg": ("A triage's cost by the size of its logs", "MB of logs", by_size),
-        "growth-hosts.svg": ("A triage's cost by its hosts", "hosts", by_host),
-    }
     text = "### What more evidence costs: a whole triage, 2 workers, one run\n\n"
-    for (name, (title, across, points)), shown in zip(charts.items(), (rows, host_rows), strict=True):
-        seconds = {"CPU s": [(x, y) for x, y, _ in points], "MiB, all": [(x, z) for x, _, z in points]}
-        (asked.docs / name).write_text(svg(title, across, "CPU s; MiB", seconds), encoding="utf-8")
-        text += f"![{title}]({name})\n\n{table(shown)}\n"
+    for name, unit, points, shown in (
+        ("size", "MB of logs", by_size, rows),
+        ("hosts", "hosts", by_host, host_rows),
+    ):
+        spent = [(x, y) for x, y, _ in points]
+        for ending, up, of_it in (("", "CPU s", spent), ("-memory", "MiB", [(x, z) for x, _, z in points])):
+            file = f"growth-{name}{ending}.svg"
+            chart = svg(f"{up} by {unit}", unit, up, {"Postvakt": of_it})
+            (asked.docs / file).write_text(chart, encoding="utf-8")
+            text += f"![{up} by {unit}]({file})\n"
         text += (
-            f"A unit more at the end costs {straightness(seconds['CPU s']):.2f} of what it costs before.\n\n"
+            f"\n{table(shown)}\nOne of the last costs {straightness(spent):.2f} of what one of those before "
         )
+        text += "costs.\n\n"
     return text
 
 

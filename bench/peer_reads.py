@@ -98,8 +98,7 @@ def regipy_rs(path):
 
 
 def _by_regipy(hive):
-    # The walk gives all keys below the root.
-    found = Counter(keys=1, values=len(list(hive.root.iter_values())))
+    found = Counter()
     for key in hive.recurse_subkeys(fetch_values=True):
         found["keys"] += 1
         found["values"] += len(key.values)

@@ -8,7 +8,6 @@ from bench.measure import Cost, Failed
 Row = tuple[str, ...]
 HEAD: Row = ("", "CPU s", "ratio", "wall s", "cores", "MiB", "MiB, all", "told")
 BEGIN, END = "<!-- bench: {} -->", "<!-- bench: end -->"
-VERSION = re.compile(r"\d+(?:\.\w+)+|\d{6,}")
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -60,9 +59,3 @@ def renewed(page: str, sections: dict[str, str]) -> str:
         if not count:
             page = f"{page.rstrip()}\n\n{block}\n"
     return page
-
-
-def version_in(said: str) -> str:
-    """Return the version number in what a program says of itself, empty where there is none."""
-    found = VERSION.search(said)
-    return found.group() if found else ""
