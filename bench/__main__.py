@@ -40,6 +40,7 @@ def main(given: Sequence[str] | None = None) -> int:
         zircolite_more=tuple(words.zircolite_more.split()),
         own=words.logs,
         image=words.image,
+        answers=tuple(words.answers),
         limit=words.limit,
         docs=words.docs,
     )
@@ -112,6 +113,9 @@ def _words() -> argparse.ArgumentParser:
     words.add_argument("--zircolite-more", default="", metavar="WORDS", help="more words of its command line")
     words.add_argument(
         "--image", default="", help="raw memory for the part `memory`; without it one is built"
+    )
+    words.add_argument(
+        "--answers", nargs="*", default=[], help="what others read of that image: see bench.memory_agreement"
     )
     words.add_argument("--limit", type=float, default=3600, help="seconds after which a command is stopped")
     words.add_argument("--docs", type=Path, default=DOCS, help=f"the folder of {PAGE} and its charts")

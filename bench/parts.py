@@ -1,6 +1,7 @@
 """The parts of the benchmark: each measures one thing and returns its section of the page as Markdown."""
 
 import shutil
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -45,6 +46,7 @@ class Asked(NamedTuple):
     zircolite_more: tuple[str, ...]
     own: str
     image: str
+    answers: tuple[str, ...]
     limit: float
     docs: Path
 
@@ -299,7 +301,15 @@ def memory(asked: Asked, peers: Peers) -> str:
     told = [("way", "CPU s", "of YARA-X alone")]
     told += [(name, f"{spent[0]:.2f}", f"{spent[1]:.2f}") for name, spent in rows.told["ways"].items()]
     size = Path(image).stat().st_size / 1e6
-    return f"### A memory image, {size:.0f} MB\n\n{table(told)}\nAt most {rows.told['MiB']} MiB resident.\n"
+    text = f"### A memory image, {size:.0f} MB\n\n{table(told)}\nAt most {rows.told['MiB']} MiB resident.\n"
+    if asked.answers:
+        truth = str(Path(image).with_suffix(".truth.json"))
+        compared = python("bench.memory_agreement", truth, *asked.answers)
+        said = subprocess.run(compared, capture_output=True, text=True, check=False)
+        text += (
+            f"\nWhat others read of it, beside what was planted:\n\n```\n{said.stdout or said.stderr}```\n"
+        )
+    return text
 
 
 PARTS: Mapping[str, Callable[[Asked, Peers], str]] = {
