@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench.measure import Failed
 from bench.parts import PARTS, Asked
 from bench.peers import PINNED, Peers, pinned
 from bench.table import renewed
@@ -49,7 +50,10 @@ def main(given: Sequence[str] | None = None) -> int:
         peers.install(pinned(PINNED.read_text()), anew=words.reinstall)
     page = words.docs / PAGE
     for name in words.parts or [name for name in PARTS if name not in NOT_BY_ITSELF]:
-        text = PARTS[name](asked, peers)
+        try:
+            text = PARTS[name](asked, peers)
+        except Failed as why:
+            text = f"### {name}\n\nNot measured: {why}\n"
         sys.stdout.write(f"{text}\n")
         sys.stdout.flush()
         # After each part, so that a run that is stopped leaves what it measured.

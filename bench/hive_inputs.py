@@ -12,7 +12,7 @@ GROUPS = 100
 def software(values: int, seed: int) -> bytes:
     """Return a hive of so many values."""
     dice = random.Random(seed)
-    keys = []
+    keys: list[writer.Key] = []
     left = values
     while left:
         count = min(left, dice.choice((1, 2, 3, 5, 8, 12)))

@@ -90,11 +90,13 @@ def in_turns(
 
 def median(costs: Sequence[Cost]) -> Cost:
     """Return the medians of several runs, with what the last one told and the median of the seconds they told."""
-    middle = [statistics.median(column) for column in zip(*(one[:4] for one in costs), strict=True)]
+    seconds, wall, largest, together = (
+        statistics.median(column) for column in zip(*(one[:4] for one in costs), strict=True)
+    )
     told = dict(costs[-1].told)
     if "seconds" in told:
         told["seconds"] = statistics.median(one.work for one in costs)
-    return Cost(*middle, told)
+    return Cost(seconds, wall, largest, together, told)
 
 
 def python(*words: str) -> list[str]:

@@ -54,8 +54,9 @@ def renewed(page: str, sections: dict[str, str]) -> str:
     for name, text in sections.items():
         begin = BEGIN.format(name)
         block = f"{begin}\n{text.strip()}\n{END}"
-        pattern = re.compile(re.escape(begin) + r"\n.*?" + re.escape(END), re.DOTALL)
-        page, count = pattern.subn(lambda _, block=block: block, page)
-        if not count:
-            page = f"{page.rstrip()}\n\n{block}\n"
+        found = re.search(re.escape(begin) + r"\n.*?" + re.escape(END), page, re.DOTALL)
+        before, after = (
+            (page[: found.start()], page[found.end() :]) if found else (f"{page.rstrip()}\n\n", "\n")
+        )
+        page = before + block + after
     return page

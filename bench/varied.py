@@ -57,7 +57,8 @@ def spots(chunk: bytes) -> Spots:
         _instance(chunk, at + 24, at + size - 4, (head, count), found, nested=False)
         count += 1
         at += size
-    return Spots(*(np.array(found[name], np.int64) for name in found), count)
+    places = {name: np.array(spot, np.int64) for name, spot in found.items()}
+    return Spots(**places, count=count)
 
 
 def _instance(

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 from postvakt import artifacts, detect, evidence
 from postvakt.commands import plans, work
 from postvakt.model.evidence import Member
+from postvakt.model.task import ParseResult
 from postvakt.tables.case import FORMAT, Case, CaseFile
 from postvakt.tables.rows import Rows
 
@@ -29,7 +30,7 @@ def whole(path: str, case_root: str, rules: str = "") -> Counter[str]:
     case = _case(path, case_root)
     plan = plans.prepare(case, plans.packs([rules] if rules else [], [], []))
     spec = work.Read(case=case_root, path=path, members=tuple(_members(case, path)), plan=plan.hash)
-    result = msgspec.convert(work.perform("read", msgspec.to_builtins(spec)), work.ParseResult)
+    result = msgspec.convert(work.perform("read", msgspec.to_builtins(spec)), ParseResult)
     return Counter(rows=sum(part.rows for part in result.parts), matches=result.matched)
 
 

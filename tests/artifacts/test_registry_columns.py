@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from postvakt.artifacts.registry import columns, reader, walk
+from postvakt.artifacts.registry import columns, reader, sound, walk
 from postvakt.artifacts.registry.hives import place_of
 from postvakt.artifacts.registry.regf import Hive
 from postvakt.artifacts.registry.replay import base_block
@@ -107,6 +107,17 @@ def test_small_batches_are_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(reader, "ROWS_AT_ONCE", 7)
     assert read(Held({name: odd()}, name)) == whole
     monkeypatch.setattr(reader, "MOST_CHARACTERS", 200)
+    assert read(Held({name: odd()}, name)) == whole
+
+
+def test_more_than_columns_hold_is_read_cell_by_cell(monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"{CONFIG}/SOFTWARE"
+    whole = read(Held({name: odd()}, name))
+    monkeypatch.setattr(sound, "MOST_VALUES", 10)
+    assert not is_by_columns(odd(), name)
+    monkeypatch.setattr(sound, "MOST_VALUES", 10**6)
+    monkeypatch.setattr(sound, "MOST_KEYS", 10)
+    assert not is_by_columns(odd(), name)
     assert read(Held({name: odd()}, name)) == whole
 
 

@@ -20,6 +20,9 @@ Array = np.ndarray[Any, Any]
 MOST_LEVELS = 512
 """Keys above one another that Windows allows."""
 
+MOST_KEYS, MOST_VALUES = 500_000, 1_000_000
+"""Columns hold all keys and values of a hive; more of them would take more memory than a worker should have."""
+
 FEW_BINS = 48
 """So few bins are gone through faster one by one than together."""
 
@@ -195,7 +198,7 @@ def _keys(cells: _Cells, root: int) -> tuple[Keys, Array, list[Array]]:
     parents: list[Array] = []
     lists: list[Array] = []
     offsets, parent = np.array([root], np.int64), np.zeros(1, np.int64)
-    left = cells.size // KEY_BYTES
+    left = min(cells.size // KEY_BYTES, MOST_KEYS)
     while len(offsets):
         left -= len(offsets)
         if left < 0 or len(levels) == MOST_LEVELS:
@@ -284,9 +287,9 @@ def _values(cells: _Cells, keys: Keys) -> tuple[Values, Array]:
     """Return the values of all keys in their order, and the lists that lead to them."""
     owner = np.flatnonzero(keys.values)
     lists, counts = keys.value_list[owner], keys.values[owner]
-    if (lists + 4 + 4 * counts > cells.stops(lists, LIST_BYTES)).any() or int(
-        counts.sum()
-    ) > cells.size // 24:
+    if (lists + 4 + 4 * counts > cells.stops(lists, LIST_BYTES)).any():
+        raise _FaultyError
+    if int(counts.sum()) > min(cells.size // (4 + VALUE_BYTES), MOST_VALUES):
         raise _FaultyError
     offsets = cells.listed(lists, 0, counts, np.ones(len(lists), np.int64))
     stops = cells.stops(offsets, VALUE_BYTES)
