@@ -1,7 +1,4 @@
-"""CPU time, wall time and memory of whole processes, taken in turns, so that a noisy neighbour meets all alike.
-
-Keep this module and whoever imports it small: Linux counts a process's memory at its start as its child's.
-"""
+"""CPU time, wall time and memory of whole processes, taken in turns, so that a noisy neighbour meets all alike."""
 
 import contextlib
 import json
@@ -63,7 +60,9 @@ def cost(command: Sequence[str], allowed: Sequence[int] = (0,), limit: float = 3
         if started.returncode not in allowed:
             raise Failed(_last_line(err) or f"ended with {started.returncode}")
         told = _told(_last_line(out))
-    return Cost(usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss / 1024, watch.peak, told)
+    # What the kernel tells at the end is at least what this process had when it started the other one.
+    largest = watch.largest or usage.ru_maxrss / 1024
+    return Cost(usage.ru_utime + usage.ru_stime, wall, largest, watch.peak, told)
 
 
 def in_turns(
@@ -112,12 +111,14 @@ class _Watch(threading.Thread):
         self._pid = pid
         self._until = time.monotonic() + limit
         self._ended = threading.Event()
-        self.peak = 0.0
+        self.peak = self.largest = 0.0
         self.too_long = False
 
     def run(self) -> None:
         while not self._ended.wait(EVERY):
-            self.peak = max(self.peak, sum(map(resident, family(self._pid))))
+            there = list(family(self._pid))
+            self.peak = max(self.peak, sum(map(resident, there)))
+            self.largest = max(self.largest, *map(highest, there))
             if time.monotonic() > self._until:
                 self.too_long = True
                 with contextlib.suppress(ProcessLookupError):
@@ -146,6 +147,16 @@ def resident(pid: int) -> float:
     except (OSError, IndexError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+
+
+def highest(pid: int) -> float:
+    """Return the most memory in MiB that a process has had resident so far, 0 where it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0.0
+    told = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")), "0")
+    return int(told) / 1024
 
 
 def _last_line(stream: Any) -> str:

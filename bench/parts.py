@@ -52,7 +52,7 @@ class Asked(NamedTuple):
 
 
 def written(what: str, size: int, samples: str = "") -> Path:
-    """Return the folder of an input; another process writes it, so that this one stays small."""
+    """Return the folder of an input; another process writes it."""
     words = [what, str(size), *([samples] if samples else [])]
     cost(python("bench.inputs", *words))
     return OUT / f"{what}-{size}{'-samples' if samples else ''}"
@@ -176,7 +176,6 @@ def sigma(asked: Asked, peers: Peers) -> str:
 
 
 def _agreed(out: Path, rules: str) -> str:
-    # Reading our matches takes Arrow; another process does it, so that this one stays small.
     told = cost(python("bench.agreed", str(OUT / "case-sigma"), str(out), rules)).told
     return str(told.get("agreement", ""))
 

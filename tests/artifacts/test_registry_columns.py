@@ -1,9 +1,11 @@
 """Hives read column by column: the rows, gaps and clues are those of reading cell by cell, whatever is in the hive."""
 
 import random
+import re
 from datetime import UTC, datetime
 
 import pytest
+from bench import hive_inputs
 
 from postvakt.artifacts.registry import columns, reader, sound, walk
 from postvakt.artifacts.registry.hives import place_of
@@ -135,6 +137,52 @@ def test_damaged_hives_give_the_same(name: str, seed: int, monkeypatch: pytest.M
     if seed:
         contents[name] = damaged_by(dice, contents[name])
     by_columns, cell_by_cell = found(name, contents, monkeypatch)
+    assert by_columns == cell_by_cell
+
+
+def cells(content: bytes) -> list[int]:
+    """Return where the cells of a hive of one bin lie in it."""
+    found, at = [], 4096 + 32
+    while at < len(content):
+        found.append(at)
+        at += abs(int.from_bytes(content[at : at + 4], "little", signed=True))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(80))
+def test_cells_that_are_free_too_small_or_too_large_give_the_same(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"{CONFIG}/SOFTWARE"
+    content = bytearray(odd())
+    dice = random.Random(f"cells{seed}")
+    # Behind the first ones lie many that are alike.
+    at = dice.choice(cells(content)[: 160 if seed % 2 else None])
+    size = int.from_bytes(content[at : at + 4], "little", signed=True)
+    changed = dice.choice((-size, -8, -16, -24, size * 2, size - 8, 0, size + 4))
+    content[at : at + 4] = changed.to_bytes(4, "little", signed=True)
+    by_columns, cell_by_cell = found(name, {name: bytes(content)}, monkeypatch)
+    assert by_columns == cell_by_cell
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_damaged_cells_of_many_bins_give_the_same(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = f"{CONFIG}/SOFTWARE"
+    content = bytearray(hive_inputs.software(2_000, 7))
+    assert content.count(b"hbin") > sound.FEW_BINS
+    dice = random.Random(f"bins{seed}")
+    places = [match.start() - 4 for match in re.finditer(rb"[nv]k", content) if match.start() % 8 == 4]
+    for _ in range(seed % 3):
+        # Values and keys that are freed or that nothing leads to, and sizes that are wrong.
+        at = dice.choice(places)
+        size = int.from_bytes(content[at : at + 4], "little", signed=True)
+        changed = dice.choice((-size, size * 2, size + 4, -4096, 8192))
+        content[at : at + 4] = changed.to_bytes(4, "little", signed=True)
+    if seed > 20:
+        # A list that is empty all of a sudden: its values are orphans.
+        at = dice.choice([match.start() for match in re.finditer(rb"nk", content) if match.start() % 8 == 4])
+        content[at + 36 : at + 40] = bytes(4)
+    by_columns, cell_by_cell = found(name, {name: bytes(content)}, monkeypatch)
     assert by_columns == cell_by_cell
 
 

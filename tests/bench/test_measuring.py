@@ -26,12 +26,22 @@ def test_work_is_all_of_it_where_nothing_is_told() -> None:
     assert found.work == found.seconds
 
 
+CHILD = "import sys; held = bytearray(b'x') * (60 << 20); print('there', flush=True); sys.stdin.read()"
+PARENT = f"""
+import subprocess, sys, time
+started = [
+    subprocess.Popen([sys.executable, "-c", {CHILD!r}], stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in "12"
+]
+for one in started:
+    one.stdout.readline()
+time.sleep(1)
+for one in started:
+    one.communicate()
+"""
+
+
 def test_children_count_together() -> None:
-    child = "import time; held = bytearray(60 << 20); time.sleep(0.6)"
-    found = cost(
-        code(f"import subprocess, sys; w = [subprocess.Popen([sys.executable, '-c', {child!r}]) for _ in '12'];"
-             "[one.wait() for one in w]")
-    )  # fmt: skip
+    found = cost(code(PARENT))
     assert found.together > 120
     assert 60 < found.mebibytes < 110
 
