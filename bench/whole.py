@@ -1,8 +1,8 @@
 """What is measured, as a process of its own: `python -m bench.whole WHAT PATH CASE [RULES]`.
 
 `whole` hashes, parses, matches and writes as a worker does; `rows` parses into batches of rows and drops them; `scan`
-asks files our YARA rules; `compile` leaves the compiled rules in the case. The last line says how much was read, and
-the CPU seconds that the work took without the start.
+asks files our YARA rules; `compile` leaves the compiled rules in the case, where a worker finds them. The last line says
+how much was read, and the CPU seconds that the work took without the start.
 """
 
 import json
@@ -17,19 +17,20 @@ import pyarrow.parquet as pq
 
 from postvakt import artifacts, detect, evidence
 from postvakt.commands import plans, work
+from postvakt.commands.gathering import plan_of
 from postvakt.model.evidence import Member
 from postvakt.model.task import ParseResult
 from postvakt.tables.case import FORMAT, Case, CaseFile
 from postvakt.tables.rows import Rows
 
+PLAN = "bench.plan"
 BY_NAME = {reader.artifact.name: reader for reader in artifacts.READERS}
 
 
-def whole(path: str, case_root: str, rules: str = "") -> Counter[str]:
+def whole(path: str, case_root: str, _: str = "") -> Counter[str]:
     """Hash, parse, match and write what lies there, as a worker does."""
     case = _case(path, case_root)
-    plan = plans.prepare(case, plans.packs([rules] if rules else [], [], []))
-    spec = work.Read(case=case_root, path=path, members=tuple(_members(case, path)), plan=plan.hash)
+    spec = work.Read(case=case_root, path=path, members=tuple(_members(case, path)), plan=_plan(case))
     result = msgspec.convert(work.perform("read", msgspec.to_builtins(spec)), ParseResult)
     return Counter(rows=sum(part.rows for part in result.parts), matches=result.matched)
 
@@ -48,7 +49,7 @@ def rows(path: str, case_root: str, _: str = "") -> Counter[str]:
 def scan(path: str, case_root: str, _: str = "") -> Counter[str]:
     """Ask files our YARA rules."""
     case = _case(path, case_root)
-    scanner = detect.Scanner(plans.prepare(case, plans.packs([], [], [])).plan)
+    scanner = detect.Scanner(plan_of(case_root, _plan(case)))
     found: Counter[str] = Counter()
     for file in sorted(one for one in Path(path).rglob("*") if one.is_file()):
         found["matches"] += len(scanner.scan(file.read_bytes(), str(file).lower()))
@@ -57,8 +58,10 @@ def scan(path: str, case_root: str, _: str = "") -> Counter[str]:
 
 
 def compile_rules(path: str, case_root: str, rules: str = "") -> Counter[str]:
-    """Leave the compiled rules in a case, so that what is measured loads them as a worker does."""
-    plan = plans.prepare(_case(path, case_root), plans.packs([rules] if rules else [], [], []))
+    """Leave the compiled rules in a case, with their name, which a worker is told."""
+    case = _case(path, case_root)
+    plan = plans.prepare(case, plans.packs([rules] if rules else [], [], []))
+    case.path(PLAN).write_text(plan.hash)
     return Counter(rules=len(plan.plan.rules))
 
 
@@ -68,6 +71,10 @@ def matches(case_root: str) -> Counter[str]:
     for part in Path(case_root, "matches").rglob("*.parquet"):
         found.update(pq.read_table(part, columns=["rule"]).column("rule").to_pylist())
     return found
+
+
+def _plan(case: Case) -> str:
+    return case.path(PLAN).read_text()
 
 
 def _case(path: str, case_root: str) -> Case:
