@@ -1,8 +1,8 @@
 """What is measured, as a process of its own: `python -m bench.whole WHAT PATH CASE [RULES]`.
 
 `whole` hashes, parses, matches and writes as a worker does; `rows` parses into batches of rows and drops them; `scan`
-asks files our YARA rules; `compile` leaves the compiled rules in the case, where a worker finds them. The last line says
-how much was read, and the CPU seconds that the work took without the start.
+asks files our YARA rules; `compile` leaves the compiled rules in the case, where a worker finds them. The last line
+says how much was read, and the CPU seconds that the work took without the start.
 """
 
 import json
