@@ -34,11 +34,12 @@ from postvakt.artifacts.evtx_types import (
 from postvakt.model.clock import from_filetime, iso
 
 _decode = msgspec.json.Decoder(Whole).decode
-_decode_all = msgspec.json.Decoder(list[Whole]).decode
+_decode_all = msgspec.json.Decoder(Whole).decode_lines
 _COLUMNS = frozenset(SYSTEM)
 _NO_PROVIDER, _NO_ACTIVITY, _NO_PROCESS = Provider(), Activity(), Process()
 
 _DATA, _USER = '"EventData":{', '"UserData":{'
+_DATA_SIZE = len(_DATA)
 _SYSTEM_SIZE = 256
 """Characters that System takes at least: where a search for what follows it may begin."""
 
@@ -74,7 +75,7 @@ class Waiting:
     def add_all(self, chunk: Chunk, numbers: Sequence[int], texts: Sequence[str]) -> list[int]:
         """Add the events of a whole chunk, and return the places of those whose JSON could not be read."""
         try:
-            events = _decode_all(f"[{','.join(texts)}]")
+            events = _decode_all("\n".join(texts))
         except (msgspec.DecodeError, RecursionError):
             events = []
         if len(events) != len(texts):
@@ -87,32 +88,33 @@ class Waiting:
                 if not self.add(chunk, offset, number, text)
             ]
         lost = []
-        for place, whole in enumerate(events):
+        add_names, add_values = self._names.append, self._values.append
+        systems, times = self._systems, self._times
+        places = zip(chunk.offsets, numbers, texts, events, strict=True)
+        for place, (offset, number, text, whole) in enumerate(places):
             event = whole.Event
             data = event.EventData
-            text = texts[place]
-            # The commonest shape is told here, without a call: there are millions of it.
-            if (
-                data is not None
-                and event.UserData is None
-                and text.count(_MARK, start := text.find(_DATA, _SYSTEM_SIZE) + len(_DATA))
-                - text.count(_COLON, start)
-                == len(data)
-            ):
-                self._names.append(tuple(data))
-                self._values.append(data.values())
-            elif not self._add_data(event, text):
-                if not self._add_unusual(chunk, chunk.offsets[place], numbers[place], text, False):
+            # The commonest shapes are told here, without a call: there are millions of them.
+            if data is None or event.UserData is not None:
+                plain = False
+            elif (seen := text.count(_MARK, text.find(_DATA, _SYSTEM_SIZE) + _DATA_SIZE)) == len(data):
+                # A name for each mark, and so no value that holds one: Element has a name of its own.
+                plain = True
+                add_names(tuple(data))
+                add_values(data.values())
+            else:
+                plain = seen == len(data) + 1 and self._add_unnamed(data)
+            if not plain and not self._add_data(event, text):
+                if not self._add_unusual(chunk, offset, number, text, False):
                     lost.append(place)
                 continue
-            created = event.System.TimeCreated
+            system = event.System
+            created = system.TimeCreated
             time = None if created is None else created.attributes.SystemTime
-            if time is None:
-                time = self._headed(chunk, chunk.offsets[place])
-            self._times.append(time)
-            self._systems.append(event.System)
-            self._locators.append(chunk.offset + chunk.offsets[place])
-            self._numbers.append(numbers[place])
+            times.append(self._headed(chunk, offset) if time is None else time)
+            systems.append(system)
+            self._locators.append(chunk.offset + offset)
+            self._numbers.append(number)
         return lost
 
     def add(self, chunk: Chunk, offset: int, number: int, text: str, *, torn: bool = False) -> bool:
@@ -159,6 +161,19 @@ class Waiting:
         time = _written(chunk, offset)
         self._further.append((len(self._systems), "header_Written", time))
         return time
+
+    def _add_unnamed(self, data: dict[str, Any]) -> bool:
+        """Add EventData that begins with texts without names, where its one name too many is that of these texts."""
+        names = tuple(data)
+        told, *further = data.values() or (None,)
+        if type(told) is not Element or names[0] != "Data" or told.text is msgspec.UNSET:
+            return False
+        if any(type(value) is Element for value in further):
+            return False
+        texts = told.text if type(told.text) is list else [told.text]
+        self._names.append((None,) * len(texts) + names[1:])
+        self._values.append(texts + further)
+        return True
 
     def _add_elements(self, data: dict[str, Any], text: str) -> bool:
         """Add EventData that holds objects, or texts that look like the end of a name."""
