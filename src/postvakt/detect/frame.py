@@ -86,6 +86,8 @@ class Frame:
             return self._list_piece(feed, within)
         if feed.kind == "pair" and len(feed.names) > 1:
             return self._joined_piece(feed, within)
+        if feed.kind == "pairs" and within.all():
+            return Piece(self._pairs.rows, self._pairs.values, feed.change)
         places = self._pairs.places(feed)
         rows = self._pairs.rows[places]
         chosen = within[rows]
@@ -147,8 +149,8 @@ class _Pairs:
                 names.append(pairs.field("name"))
                 values.append(pairs.field("value"))
         self.rows: Numbers = np.concatenate([*rows, np.empty(0, np.int64)])
-        self.values = pa.concat_arrays([*values, pa.array([], pa.string())])
-        coded = pa.concat_arrays([*names, pa.array([], pa.string())]).dictionary_encode()
+        self.values = _together(values)
+        coded = _together(names).dictionary_encode()
         self._names: list[str] = coded.dictionary.to_pylist()
         unnamed = len(self._names)
         codes = pc.fill_null(coded.indices, unnamed).to_numpy()
@@ -197,6 +199,12 @@ def _exploded(lists: pa.Array) -> tuple[Numbers, pa.Array]:
     """Return a list column's entries with the row of each."""
     lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy()
     return np.repeat(np.arange(len(lists)), lengths), lists.flatten()
+
+
+def _together(columns: list[pa.Array]) -> pa.Array:
+    """Return columns of texts one after another; where only one holds any, nothing is copied."""
+    filled = [column for column in columns if len(column)]
+    return filled[0] if len(filled) == 1 else pa.concat_arrays([*filled, pa.array([], pa.string())])
 
 
 def valid(values: pa.Array) -> Mask:

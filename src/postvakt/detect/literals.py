@@ -131,13 +131,21 @@ class Literals:
             values.offset : values.offset + len(values) + 1
         ]
         held = values.buffers()[2]
-        marked: Mask = (np.diff(offsets) < SHORTEST) | ~valid(values)
+        marked: Mask = np.zeros(len(values), bool)
+        if self._brief:
+            marked = (np.diff(offsets) < SHORTEST) | ~valid(values)
         if held is None or offsets[0] == offsets[-1]:
             return marked
         found = _Marks(offsets, marked)
-        found.mark_foreign(held)
         self._dense = not found.search(search, held, PIECES[change])
         return None if self._dense else marked
+
+    @cached_property
+    def _brief(self) -> bool:
+        """Tell whether a value too short to be searched for, or none at all, can pass a test."""
+        return any(
+            len(form) < SHORTEST for _, test in self._tests if test.op == "equals" for form in _forms(test)
+        )
 
     def _ahead(self, change: str) -> Any:
         """Return the search for any literal at all; None where there are too many, or it could miss one."""
@@ -167,12 +175,15 @@ def _written(test: Test, shortest: int) -> Iterator[str]:
     if test.op != "equals":
         yield from needed(test) or (fold(test.text),)
         return
-    forms = [fold(test.text)]
-    amount = _number(test)
-    if amount is not None:
+    if _number(test) is not None:
         yield "0x"
-        forms += [str(amount), f"-{SIGN_64 - amount}"]
-    yield from (form for form in forms if len(form) >= shortest)
+    yield from (form for form in _forms(test) if len(form) >= shortest)
+
+
+def _forms(test: Test) -> list[str]:
+    """Return the folded texts that pass a test of equality, but for numbers that a value writes as `0x`."""
+    amount = _number(test)
+    return [fold(test.text), *(() if amount is None else (str(amount), f"-{SIGN_64 - amount}"))]
 
 
 class _Marks:
@@ -185,11 +196,11 @@ class _Marks:
         self._offsets = offsets
         self._marked = marked
 
-    def mark_foreign(self, held: pa.Buffer) -> None:
-        """Mark values that are not ASCII."""
-        start, end = int(self._offsets[0]), int(self._offsets[-1])
-        foreign = np.flatnonzero(np.frombuffer(held, np.uint8)[start:end] >= 0x80) + start
-        self._marked[np.searchsorted(self._offsets, foreign, "right") - 1] = True
+    def _mark_foreign(self, text: bytes, start: int) -> None:
+        """Mark values that are not ASCII, of those whose bytes these are."""
+        if not text.isascii():
+            foreign = np.flatnonzero(np.frombuffer(text, np.uint8) >= 0x80) + start
+            self._marked[np.searchsorted(self._offsets, foreign, "right") - 1] = True
 
     def search(self, literals: Any, held: pa.Buffer, put: tuple[str, str] | None) -> bool:
         """Mark values that touch a literal; tell whether few enough do to make the search worth while.
@@ -207,6 +218,7 @@ class _Marks:
                 self._marked[first:last] = True
                 continue
             text = held.slice(low, high - low).to_pybytes().lower()
+            self._mark_foreign(text, low)
             found = literals.find_matches_as_indexes(text)
             if put is not None:
                 old, new = (letter.encode() for letter in put)
