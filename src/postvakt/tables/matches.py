@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
@@ -34,11 +35,9 @@ LONGEST_FIELD = 8192
 
 def batch(matches: Iterable[Match]) -> pa.RecordBatch:
     """Return matches as one batch."""
-    rows = [
-        {name: getattr(match, name) for name in SCHEMA.names}
-        for match in matches
-    ]  # fmt: skip
-    return pa.RecordBatch.from_pylist(rows, schema=SCHEMA)
+    rows = list(matches)
+    columns = [pa.array(list(map(attrgetter(field.name), rows)), field.type) for field in SCHEMA]
+    return pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
 
 
 def gather(case: Case, paths: Iterable[str]) -> pa.Table:
