@@ -5,17 +5,17 @@ import binascii
 import re
 import warnings
 from collections.abc import Iterator
-from typing import Any
-
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.x509.oid import NameOID
+from typing import TYPE_CHECKING, Any
 
 from postvakt.artifacts.troubles import Troubles
 from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
 from postvakt.model.table import Column, TableSpec
 from postvakt.tables.rows import Read, Reader, batches
+
+if TYPE_CHECKING:
+    # Loaded by what reads a certificate: it takes as long as all of our own readers, and few files need it.
+    from cryptography import x509
 
 CERTIFICATE = TableSpec(
     name="certificate",
@@ -77,6 +77,8 @@ def _records(source: Source, troubles: Troubles) -> Iterator[dict[str, Any]]:
         content = content[:LIMIT]
     if KEY.search(content):
         troubles.note("unsupported", "a private key lies in the file; it is not read", None)
+    from cryptography import x509
+
     for number, raw in enumerate(_encoded(content), 1):
         try:
             der = raw if raw[:1] == b"\x30" else base64.b64decode(raw)
@@ -93,6 +95,10 @@ def _encoded(content: bytes) -> Iterator[bytes]:
 
 
 def _record(der: bytes, number: int, troubles: Troubles) -> dict[str, Any]:
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.x509.oid import NameOID
+
     with warnings.catch_warnings():
         # Old certificates break today's rules; what they say is wanted all the same.
         warnings.simplefilter("ignore")
@@ -115,7 +121,9 @@ def _record(der: bytes, number: int, troubles: Troubles) -> dict[str, Any]:
         }
 
 
-def _other_names(found: x509.Certificate, number: int, troubles: Troubles) -> tuple[list[str], list[str]]:
+def _other_names(found: "x509.Certificate", number: int, troubles: Troubles) -> tuple[list[str], list[str]]:
+    from cryptography import x509
+
     try:
         told = found.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:

@@ -7,15 +7,18 @@ import codecs
 import re
 import xml.sax
 from collections.abc import Iterator
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 from xml.sax.handler import ContentHandler
 from xml.sax.xmlreader import AttributesImpl, Locator
 
 import defusedxml
-from defusedxml.expatreader import DefusedExpatParser
 
 from postvakt.artifacts.troubles import Troubles
 from postvakt.model.evidence import Source
+
+if TYPE_CHECKING:
+    # Loaded by what reads XML: it brings all that Python has for the web along.
+    from defusedxml.expatreader import DefusedExpatParser
 
 MARKS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 UNMARKED = ((b"<\x00", "utf-16-le"), (b"\x00<", "utf-16-be"))
@@ -94,6 +97,8 @@ def tags(
     `declares`: a document type may be declared, as Nmap does; entities are refused all the same. `limit` bounds the
     bytes that are read, where what is made of the tags is not bounded itself.
     """
+    from defusedxml.expatreader import DefusedExpatParser
+
     gatherer = _Gatherer(troubles)
     parser = DefusedExpatParser(forbid_dtd=not declares)
     parser.setContentHandler(gatherer)
@@ -116,7 +121,7 @@ def tags(
     yield from gatherer.found
 
 
-def _fed(parser: DefusedExpatParser, gatherer: _Gatherer, text: str | None, troubles: Troubles) -> bool:
+def _fed(parser: "DefusedExpatParser", gatherer: _Gatherer, text: str | None, troubles: Troubles) -> bool:
     """Give the parser a piece, or tell it that there is no more; return whether it can go on."""
     try:
         if text is None:

@@ -7,8 +7,6 @@ import zlib
 from collections.abc import Callable, Iterator
 from typing import BinaryIO, Protocol
 
-import inflate64
-
 from postvakt.evidence import limits
 from postvakt.evidence.reading import BLOCK, DamageError
 
@@ -89,6 +87,9 @@ def _last(decoder: "zlib._Decompress", packed: bytes) -> Iterator[bytes]:
 
 def inflated64(stream: BinaryIO) -> Iterator[bytes]:
     """Yield what a Deflate64 stream holds (Windows Explorer packs files over 2 GiB so). Raises DamageError."""
+    # Loaded where it is needed: it looks its own version up among all packages.
+    import inflate64
+
     decoder = inflate64.Inflater()
     while not decoder.eof:
         packed = stream.read(SMALL_BLOCK)
