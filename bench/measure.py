@@ -13,6 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from postvakt.engines.embedded import ENVIRONMENT
+
+AS_INSTALLED = {
+    name: value for name, value in {**os.environ, **ENVIRONMENT}.items() if name != "PYTHONDONTWRITEBYTECODE"
+}
+"""What the engine gives its workers; and our own modules compiled once, as they are where Postvakt is installed."""
+
 EVERY = 0.05
 """Seconds between two looks at the memory of all processes together."""
 
@@ -46,7 +53,9 @@ def cost(command: Sequence[str], allowed: Sequence[int] = (0,), limit: float = 3
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         begun = time.monotonic()
         try:
-            started = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
+            started = subprocess.Popen(
+                command, stdout=out, stderr=err, start_new_session=True, env=AS_INSTALLED
+            )
         except OSError as why:
             raise Failed(f"{command[0]}: {why.strerror}") from why
         watch = _Watch(started.pid, limit)
