@@ -334,9 +334,14 @@ class Clues:
 
     def see(self, batch: pa.RecordBatch) -> None:
         """Look through one batch."""
-        for entry in pc.value_counts(batch.column("Channel").drop_null()).to_pylist():
-            name = entry["values"]
-            self._channels[name] = self._channels.get(name, 0) + entry["counts"]
+        seen = {
+            entry["values"]: entry["counts"]
+            for entry in pc.value_counts(batch.column("Channel").drop_null()).to_pylist()
+        }
+        for name, count in seen.items():
+            self._channels[name] = self._channels.get(name, 0) + count
+        if "System" not in seen:
+            return
         chosen = pc.and_(
             pc.equal(batch.column("Provider_Name"), EVENT_LOG),
             pc.is_in(batch.column("EventID"), value_set=STARTED),

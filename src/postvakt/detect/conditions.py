@@ -153,11 +153,14 @@ def _merged(parts: list[Condition]) -> list[Condition]:
 
 def tests_of(node: Node) -> list[int]:
     """Return the numbers of a node's tests, as often as they stand there."""
-    if node.op == "test":
-        return [node.test]
     found: list[int] = []
-    for part in node.parts:
-        found += tests_of(part)
+    waiting = [node]
+    while waiting:
+        one = waiting.pop()
+        if one.op == "test":
+            found.append(one.test)
+        else:
+            waiting.extend(reversed(one.parts))
     return found
 
 

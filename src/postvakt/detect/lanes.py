@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
+from itertools import chain
 
 import msgspec
 import numpy as np
@@ -45,10 +46,14 @@ class Demand(msgspec.Struct, frozen=True):
 class Lane:
     """A view's rules. It makes itself ready when the first of its rows comes."""
 
-    def __init__(self, spec: TableSpec, view: View, tests: Sequence[Test]) -> None:
+    def __init__(
+        self, spec: TableSpec, view: View, tests: Sequence[Test], made: dict[tuple[int, ...], Literals]
+    ) -> None:
+        """`made` are the literals that lanes share: two views of one kind of event are asked the same."""
         self.view = view
         self._spec = spec
         self._tests = tests
+        self._made = made
         self._guard: Node | None = None
         self._rules: list[tuple[str, Node]] = []
         self._literals: dict[str, Literals] = {}
@@ -118,22 +123,30 @@ class Lane:
 
     @cached_property
     def _questions(self) -> list[Question]:
-        return [self._question(rule, node) for rule, node in self._rules]
+        return [
+            self._question(rule, node, numbers)
+            for (rule, node), numbers in zip(self._rules, self._numbers, strict=True)
+        ]
 
-    def _question(self, rule: str, node: Node) -> Question:
+    @cached_property
+    def _numbers(self) -> list[list[int]]:
+        """The tests of each rule, as often as they stand there."""
+        return [tests_of(node) for _, node in self._rules]
+
+    def _question(self, rule: str, node: Node, numbers: list[int]) -> Question:
         needed = clauses(node, self._weights)
         ids = None
         if self._spec.name == EVENT:
             for clause in needed:
                 named = self._ids(clause)
                 ids = named if ids is None else ids & named if named is not None else ids
-        fields = frozenset(self._fields(tests_of(node)))
+        fields = frozenset(self._fields(numbers))
         return Question(rule, node, fields, lightest_of(needed, self._weights), ids)
 
     @cached_property
     def _weights(self) -> dict[int, float]:
         """Guess how many rows pass each literal test: what many rules look for is common, and so is what is short."""
-        uses = Counter(number for _, node in self._rules for number in tests_of(node))
+        uses = Counter(chain.from_iterable(self._numbers))
         if self._guard is not None:
             uses.update(tests_of(self._guard))
         weights = {}
@@ -192,7 +205,9 @@ class Lane:
         """Return a field's column in some rows; `codings` are the batch's columns that are numbered already."""
         literals = self._literals.get(field)
         if literals is None:
-            literals = self._literals[field] = Literals(self._literal_tests.get(field, ()))
+            asked = self._literal_tests.get(field, ())
+            literals = self._made.setdefault(tuple(number for number, _ in asked), Literals(asked))
+            self._literals[field] = literals
         return Column(frame.pieces(self.feeds[field], within), literals, frame.height, codings)
 
     def _demand(self, frame: Frame, within: Mask) -> Demand:

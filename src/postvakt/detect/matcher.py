@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from postvakt.detect.frame import Frame, Numbers
 from postvakt.detect.lanes import Lane
+from postvakt.detect.literals import Literals
 from postvakt.detect.logsources import VIEWS
 from postvakt.detect.plan import Plan
 from postvakt.model.table import TableSpec
@@ -30,13 +31,14 @@ class Matcher:
     def __init__(self, plan: Plan, tables: Sequence[TableSpec]) -> None:
         specs = {spec.name: spec for spec in tables}
         lanes: dict[tuple[str, str], Lane] = {}
+        made: dict[tuple[int, ...], Literals] = {}
         for asked in plan.asked:
             for route in asked.routes:
                 if route.table not in specs:
                     continue
                 key = (route.table, route.view)
                 if key not in lanes:
-                    lanes[key] = Lane(specs[route.table], VIEWS[route.view], plan.tests)
+                    lanes[key] = Lane(specs[route.table], VIEWS[route.view], plan.tests, made)
                 lanes[key].add(plan.rules[asked.rule].id, route.guard, asked.condition)
         self._lanes: dict[str, list[Lane]] = {}
         for (table, _), lane in lanes.items():

@@ -22,14 +22,16 @@ UNREAD = "QExpPC0123456789"
 Texts = tuple[str, ...]
 
 
-@functools.lru_cache(maxsize=8192)
 def needed(test: Test) -> Texts:
     """Return folded texts of which a value must hold one to pass a glob or regular expression; none where unknown."""
+    return _read(test) if test.op in ("glob", "regex") else ()
+
+
+@functools.lru_cache(maxsize=8192)
+def _read(test: Test) -> Texts:
     if test.op == "glob":
         held = max(literals(test), key=len, default="")
         return (held,) if held else ()
-    if test.op != "regex":
-        return ()
     try:
         reader = _Reader(test.regex)
         found = reader.alternatives()

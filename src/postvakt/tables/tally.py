@@ -67,15 +67,17 @@ class Tally:
         dated = pc.is_valid(column).to_numpy(zero_copy_only=False)
         times = pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
         numbers, numbered = _numbers(batch, self.spec.sequence)
-        for name, rows in _splits(batch, self.spec.split):
+        splits = _splits(batch, self.spec.split)
+        for name, rows in splits:
             count = self._counts.setdefault(name, _Count())
             count.add(times[rows], dated[rows])
             if numbers is not None and numbered is not None:
                 chosen = numbered[rows]
                 stamps = np.where(dated[rows], times[rows], np.iinfo(np.int64).min)
                 count.numbers.add(numbers[rows][chosen], stamps[chosen])
+        there = {name for name, _ in splits}
         for facet in self.spec.facets:
-            rows = np.flatnonzero(_holds(batch, facet))
+            rows = np.flatnonzero(_holds(batch, facet, self.spec.split, there))
             if len(rows):
                 self._facets.setdefault(facet.name, _Count()).add(times[rows], dated[rows])
         if self.spec.host_column:
@@ -120,10 +122,12 @@ class Tally:
         ]
 
 
-def _holds(batch: pa.RecordBatch, facet: Facet) -> _Array:
-    """Return which rows belong to a facet."""
+def _holds(batch: pa.RecordBatch, facet: Facet, split: str | None, there: set[str]) -> _Array:
+    """Return which rows belong to a facet; `there` are the values of the column that rows are split by."""
     found = np.zeros(batch.num_rows, bool)
     for every in facet.any_of:
+        if any(column == split and str(value) not in there for column, value in every):
+            continue
         held = np.ones(batch.num_rows, bool)
         for column, value in every:
             told = batch.column(column)
