@@ -1,5 +1,7 @@
 """The JSON that the EVTX reader makes of nearly all events, as types; what they do not know is refused."""
 
+from typing import Literal
+
 import msgspec
 
 AS = {"attributes": "#attributes", "text": "#text"}
@@ -94,9 +96,15 @@ class Element(Strict, frozen=True, rename={"text": "#text"}):
     Name: str | msgspec.UnsetType = msgspec.UNSET
 
 
+class Namespace(Strict, frozen=True):
+    """What an event's element says of itself; no text is made of what is always the same."""
+
+    xmlns: Literal["http://schemas.microsoft.com/win/2004/08/events/event"]
+
+
 class Event(Strict, frozen=True, rename=AS):
     System: System
-    attributes: dict[str, str] | None = None
+    attributes: Namespace | None = None
     EventData: dict[str, Scalar | Element] | None = None
     UserData: dict[str, dict[str, Scalar | dict[str, Scalar]] | None] | None = None
 
