@@ -121,7 +121,11 @@ def texts(values: Sequence[Any]) -> pa.Array:
     try:
         return pa.array(values, pa.string())
     except (pa.ArrowInvalid, pa.ArrowTypeError, UnicodeEncodeError):
-        told = [v if v.__class__ is str else text(v) for v in values]
+        # Numbers without a call: next to texts they are what there is.
+        told = [
+            v if v.__class__ is str else str(v) if v.__class__ is int else text(v)
+            for v in values
+        ]  # fmt: skip
     try:
         return pa.array(told, pa.string())
     except UnicodeEncodeError:
@@ -184,24 +188,37 @@ class Misfits:
     """What no column takes, row by row."""
 
     def __init__(self, rows: int) -> None:
-        self._rows = rows
-        self._added: dict[int, list[tuple[str | None, Any]]] = {}
+        self._count = rows
+        self._rows: list[int] = []
+        self._names: list[str | None] = []
+        self._values: list[Any] = []
 
     def add(self, row: int, name: str | None, value: Any) -> None:
         """Add one value to a row."""
-        self._added.setdefault(row, []).append((name, value))
+        self._rows.append(row)
+        self._names.append(name)
+        self._values.append(value)
+
+    def beside(self, name: str, values: Sequence[Any]) -> None:
+        """Add a value of every row, where it is one."""
+        if values.count(None) == len(values):
+            return
+        rows = [row for row, value in enumerate(values) if value is not None]
+        self._rows += rows
+        self._names += [name] * len(rows)
+        self._values += [value for value in values if value is not None]
 
     def column(self) -> pa.Array:
-        """Return the column `unmapped`."""
-        counts = np.zeros(self._rows + 1, np.int32)
-        entries: list[tuple[str | None, Any]] = []
-        for row in sorted(self._added):
-            counts[row + 1] = len(self._added[row])
-            entries += self._added[row]
-        names = pa.array([name for name, _ in entries], pa.string())
-        told = texts([value for _, value in entries])
+        """Return the column `unmapped`: what was added to each row, in that order."""
+        rows = np.array(self._rows, np.int64)
+        ends = np.cumsum(np.bincount(rows, minlength=self._count), dtype=np.int32)
+        names, told = pa.array(self._names, pa.string()), texts(self._values)
+        if len(rows) and (rows[1:] < rows[:-1]).any():
+            order = pa.array(np.argsort(rows, kind="stable"))
+            names, told = names.take(order), told.take(order)
         listed = pa.StructArray.from_arrays([names, told], fields=list(PAIRS.value_type))
-        return pa.ListArray.from_arrays(pa.array(np.cumsum(counts, dtype=np.int32)), listed, type=PAIRS)
+        offsets = pa.array(np.concatenate([np.zeros(1, np.int32), ends]))
+        return pa.ListArray.from_arrays(offsets, listed, type=PAIRS)
 
 
 SCHEMA = schema(EVENT)

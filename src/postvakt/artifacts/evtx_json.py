@@ -251,13 +251,12 @@ class Waiting:
         providers = [s.Provider.attributes if s.Provider else _NO_PROVIDER for s in systems]
         activities = [s.Correlation.attributes if s.Correlation else _NO_ACTIVITY for s in systems]
         processes = [s.Execution.attributes if s.Execution else _NO_PROCESS for s in systems]
-        _beside(
-            misfits, "EventID_Qualifiers", [i.attributes.Qualifiers if type(i) is Id else None for i in ids]
-        )
-        _beside(misfits, "Provider_EventSourceName", [p.EventSourceName for p in providers])
-        _beside(misfits, "Correlation_RelatedActivityID", [a.RelatedActivityID for a in activities])
+        qualifiers = [i.attributes.Qualifiers if type(i) is Id else None for i in ids]
+        misfits.beside("EventID_Qualifiers", qualifiers)
+        misfits.beside("Provider_EventSourceName", [p.EventSourceName for p in providers])
+        misfits.beside("Correlation_RelatedActivityID", [a.RelatedActivityID for a in activities])
         for name in ("ProcessorID", "SessionID", "KernelTime", "UserTime"):
-            _beside(misfits, f"Execution_{name}", list(map(attrgetter(name), processes)))
+            misfits.beside(f"Execution_{name}", list(map(attrgetter(name), processes)))
         columns: dict[str, list[Any]] = {
             "Channel": [s.Channel for s in systems],
             "EventID": [i.text if type(i) is Id else i for i in ids],
@@ -302,14 +301,6 @@ def _names_after(text: str, section: str) -> int:
 def _marks(text: str, start: int) -> int:
     """Count what ends a name, or looks like it, from there on."""
     return text.count(_MARK, start) - text.count(_COLON, start)
-
-
-def _beside(misfits: Misfits, name: str, values: list[Any]) -> None:
-    if values.count(None) == len(values):
-        return
-    for row, value in enumerate(values):
-        if value is not None:
-            misfits.add(row, name, value)
 
 
 def _written(chunk: Chunk, offset: int) -> str | None:
