@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,7 +35,10 @@ def plan_of(case: str, plan: str) -> detect.Plan:
 
 @functools.lru_cache(maxsize=2)
 def _matcher(case: str, plan: str) -> detect.Matcher:
-    return detect.Matcher(plan_of(case, plan), list(readers.TABLES.values()))
+    matcher = detect.Matcher(plan_of(case, plan), list(readers.TABLES.values()))
+    # A plan is some hundred thousand objects that live as long as the worker: no use to look through them for cycles.
+    gc.freeze()
+    return matcher
 
 
 @contextlib.contextmanager

@@ -15,6 +15,9 @@ from postvakt.model.artifact import Artifact
 HEAD = 4096
 """Bytes in which an artifact's `heads` are searched."""
 
+PADDING = 64
+"""Zeros kept at the end of what is searched: a block of an event log is a short header and thousands of them."""
+
 ODD = bytes(byte for byte in range(32) if byte not in (9, 10, 11, 12, 13, 27)) + b"\x7f"
 """Control characters that a log or a script does not hold."""
 
@@ -85,11 +88,12 @@ class Recogniser:
         )
 
     def _claims(self, raw: bytes, head: bytes) -> list[int]:
+        searched = head[: len(head.rstrip(b"\0")) + PADDING]
         return [
             index
             for index, artifact in enumerate(self._artifacts)
             if any(raw.startswith(start) or head.startswith(start) for start in artifact.starts)
-            or any(pattern.search(head) for pattern in self._heads[index])
+            or any(pattern.search(searched) for pattern in self._heads[index])
         ]
 
     def choose(self, look: Look, path: str) -> Choice:

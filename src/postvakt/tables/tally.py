@@ -63,9 +63,7 @@ class Tally:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count one batch."""
-        column = batch.column("time")
-        dated = pc.is_valid(column).to_numpy(zero_copy_only=False)
-        times = pc.fill_null(column.cast(pa.int64()), 0).to_numpy(zero_copy_only=False)
+        times, dated = _plain(batch.column("time").cast(pa.int64()))
         numbers, numbered = _numbers(batch, self.spec.sequence)
         splits = _splits(batch, self.spec.split)
         for name, rows in splits:
@@ -142,8 +140,10 @@ def _splits(batch: pa.RecordBatch, column: str | None) -> list[tuple[str, Any]]:
     if column is None:
         return [("", slice(None))]
     encoded = batch.column(column).cast(pa.string()).dictionary_encode()
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     names = encoded.dictionary.to_pylist()
+    if len(names) == 1 and not encoded.null_count:
+        return [(names[0], slice(None))]
+    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return [
         (names[code] if code >= 0 else "", np.flatnonzero(codes == code))
         for code in np.unique(codes).tolist()
@@ -155,9 +155,15 @@ def _numbers(
 ) -> tuple[np.ndarray[Any, Any] | None, np.ndarray[Any, Any] | None]:
     if column is None:
         return None, None
-    array = batch.column(column)
-    valid = pc.is_valid(array).to_numpy(zero_copy_only=False)
-    return pc.fill_null(array, 0).to_numpy(zero_copy_only=False), valid
+    return _plain(batch.column(column))
+
+
+def _plain(numbers: pa.Array) -> tuple[_Array, _Array]:
+    """Return numbers, 0 for those that are null, and which of them are not."""
+    if not numbers.null_count:
+        return numbers.to_numpy(), np.ones(len(numbers), bool)
+    valid = pc.is_valid(numbers).to_numpy(zero_copy_only=False)
+    return pc.fill_null(numbers, 0).to_numpy(zero_copy_only=False), valid
 
 
 class _Numbers:
