@@ -9,8 +9,8 @@ SERVICES = frozenset((
 """Services of the log source `product: exchange`."""
 
 CATEGORIES = frozenset(
-    ("create_remote_thread", "file_event", "image_load", "process_access", "process_creation", "ps_script", "registry_delete",
-     "registry_set", "webserver", "wmi_event")
+    ("create_remote_thread", "file_event", "image_load", "process_access", "process_creation", "ps_script",
+     "registry_delete", "registry_set", "webserver", "wmi_event")
 )  # fmt: skip
 WINDOWS_SERVICES = frozenset((
     "application", "security", "system", "sysmon", "msexchange-management", "windefend", "powershell", "file",
