@@ -228,5 +228,17 @@ def test_a_machine_of_32_bits_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "x86.raw"
     path.write_bytes(containers.thirty_two_bits())
     read = Told(path)
-    assert read.gap("not a 64-bit Windows Server").why == "unparsed"
+    assert read.gap("it is of a 32-bit Windows 6.3, not a 64-bit Windows Server").why == "unsupported"
     assert not rows(read, "mem_process")
+
+
+@pytest.mark.parametrize("architecture", [9, 0])
+def test_a_windows_of_another_layout_is_named(architecture: int, tmp_path: Path) -> None:
+    content = bytearray(containers.thirty_two_bits())
+    shared = 0x20000
+    struct.pack_into("<HH", content, shared + 0x2C, 0x8664, 0x8664)
+    struct.pack_into("<H", content, shared + 0x26A, architecture)
+    struct.pack_into("<II", content, shared + 0x26C, 6, 1)
+    path = tmp_path / "2008.raw"
+    path.write_bytes(content)
+    assert Told(path).gap("it is of a 64-bit Windows 6.1").why == "unsupported"

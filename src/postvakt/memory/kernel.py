@@ -15,6 +15,12 @@ from postvakt.memory.scanning import HEADER
 from postvakt.memory.userland import BASE, ENTRY_SIZE, SHORT_ENTRY, Module, listed, module
 
 SYSTEM_TIME, ZONE_BIAS, BUILD, PRODUCT, MAJOR, MINOR = 0x14, 0x20, 0x260, 0x264, 0x26C, 0x270
+IMAGE_NUMBER, PROCESSOR = 0x2C, 0x26A
+X86, X64, AMD64 = 0x14C, 0x8664, 9
+ROOT = ":\\Win".encode("utf-16-le")
+ROOT_AT = 0x32
+"""Where the shared page keeps the folder of Windows, behind the drive's letter."""
+SEARCHED = 1 << 20
 PRODUCTS = {1: "workstation", 2: "domain controller", 3: "server"}
 LAB = re.compile(rb"(\d{4,5})\.(\d{1,6})\.amd64(?:fre|chk)\.[\w.\-]{1,60}")
 MOST_IMAGE = 32 << 20
@@ -68,6 +74,35 @@ def shared_data(space: Space) -> SharedData | None:
     number = build & 0xFFFF if major == 10 else 0
     bias_low, bias_high = struct.unpack_from("<Ii", raw, ZONE_BIAS)
     return SharedData(number, major, minor, PRODUCTS.get(kind, ""), clock, bias_high << 32 | bias_low)
+
+
+def another_windows(memory: Physical) -> str | None:
+    """Return which Windows the page that it shares with programs tells of, where no process of it could be read.
+
+    None where no such page is found: it is known by where it keeps the folder of Windows.
+    """
+    for address, window in memory.windows(SEARCHED, PAGE):
+        at = window.find(ROOT)
+        while at >= 0:
+            start = at - ROOT_AT
+            if (address + start) % PAGE == 0 and start >= 0 and len(window) - start >= MINOR + 4:
+                told = _which(window[start : start + MINOR + 4])
+                if told is not None:
+                    return told
+            at = window.find(ROOT, at + 1)
+    return None
+
+
+def _which(raw: bytes) -> str | None:
+    image, architecture = (
+        struct.unpack_from("<H", raw, IMAGE_NUMBER)[0],
+        struct.unpack_from("<H", raw, PROCESSOR)[0],
+    )
+    major, minor = struct.unpack_from("<II", raw, MAJOR)
+    if major not in (5, 6, 10) or minor > 4:
+        return None
+    bits = "64" if image == X64 or (image != X86 and architecture == AMD64) else "32"
+    return f"a {bits}-bit Windows {major}.{minor}"
 
 
 def drivers(

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from postvakt.memory import crashdump, programs, rows
+from postvakt.memory import crashdump, kernel, programs, rows
 from postvakt.memory.builds import Build
 from postvakt.memory.machine import Machine
 from postvakt.memory.network import Endpoints
@@ -91,12 +91,7 @@ def _machine(image: Opened) -> Iterator[Read]:
     try:
         machine = Machine(image.memory, image.header)
     except LookupError as why:
-        detail = (
-            f"{why}: not a 64-bit Windows Server that is read here, damaged beyond it, or no memory at all"
-        )
-        yield Gap(
-            artifact=ARTIFACT, why="unparsed", detail=f"{image.memory.present} bytes of memory; {detail}"
-        )
+        yield _without_processes(image, str(why))
         yield from batches(MEM_IMAGE, [_bare(image)])
         return
     reading = Reading(machine, image)
@@ -108,6 +103,27 @@ def _machine(image: Opened) -> Iterator[Read]:
     yield from _host_clue(one.host for one in reading.seen)
     yield from _system_clues(machine)
     yield from reading.gaps()
+
+
+def _without_processes(image: Opened, why: str) -> Gap:
+    """Say what an image may be in which no process was found."""
+    held = f"{image.memory.present} bytes of memory; {why}"
+    other = kernel.another_windows(image.memory)
+    if other is None:
+        return _gap(
+            "unparsed",
+            f"{held}: not a 64-bit Windows Server that is read here, damaged beyond it, or no memory at all",
+        )
+    if "32-bit" in other:
+        return _gap(
+            "unsupported",
+            f"{held}: it is of {other}, not a 64-bit Windows Server: 32-bit memory is not read; Volatility 3 reads it",
+        )
+    return _gap(
+        "unsupported",
+        f"{held}: it is of {other}, whose processes are laid out as none that is read here, or damaged beyond it;"
+        " Volatility 3 or MemProcFS may read it",
+    )
 
 
 class Reading:
