@@ -19,7 +19,7 @@ MENTIONS = {
         "script-of-a-responder.ps1",
         "search-of-a-responder.txt",
     )
-}
+} | {("credential-tool", "list-of-words.yml")}
 """Texts that speak of a shell. As files they are no pages; in memory nothing tells them from one."""
 WHOLE_FILES = {("upload-page", "only-an-upload.aspx")}
 """Samples that a file's size decides."""
