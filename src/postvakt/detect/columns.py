@@ -129,7 +129,10 @@ class Coding:
     def __init__(self, values: pa.Array) -> None:
         encoded = values.dictionary_encode()
         self.empty = len(encoded.dictionary)
-        self.codes: Numbers = pc.fill_null(encoded.indices, self.empty).to_numpy()
+        self._nulls = encoded.indices.null_count
+        self.codes: Numbers = (
+            pc.fill_null(encoded.indices, self.empty) if self._nulls else encoded.indices
+        ).to_numpy()
         self._values = encoded.dictionary
         self._verdicts: dict[tuple[int, str], Numbers] = {}
 
@@ -146,7 +149,8 @@ class Coding:
     def signatures(self, literals: Literals, change: str) -> Numbers:
         """Return the signature of each code."""
         signatures = np.full(self.empty + 1, NOTHING)
-        signatures[self.empty] = literals.signatures(("",), "")[0]
+        if self._nulls:
+            signatures[self.empty] = literals.signatures(("",), "")[0]
         marked = literals.candidates(self._values, change)
         if marked is None:
             signatures[: self.empty] = literals.signatures(self._texts, change)

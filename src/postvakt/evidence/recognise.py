@@ -92,7 +92,8 @@ class Recogniser:
         return [
             index
             for index, artifact in enumerate(self._artifacts)
-            if any(raw.startswith(start) or head.startswith(start) for start in artifact.starts)
+            if raw.startswith(artifact.starts)
+            or head.startswith(artifact.starts)
             or any(pattern.search(searched) for pattern in self._heads[index])
         ]
 
