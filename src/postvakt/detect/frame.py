@@ -22,7 +22,7 @@ FEW_CODES = 1 << 16
 class Piece(NamedTuple):
     """Values from one place: `rows[i]` is the row of `values[i]`; a null is a pair that has no value.
 
-    `column` names a column of which no row is left out.
+    `column` names a column of which no row that has a value is left out.
     """
 
     rows: Numbers
@@ -37,6 +37,7 @@ class Frame:
     def __init__(self, batch: pa.RecordBatch) -> None:
         self.height: int = batch.num_rows
         self._batch = batch
+        self._columns: dict[str, tuple[Numbers, pa.Array]] = {}
 
     def column(self, name: str) -> pa.Array | None:
         """Return a column of the batch, or None where it has none of that name."""
@@ -99,11 +100,17 @@ class Frame:
         values = self.column(feed.names[0])
         if values is None:
             return None
-        there = within & valid(values)
-        rows = np.flatnonzero(there)
-        if len(rows) == len(values):
-            return Piece(rows, values, feed.change, feed.names[0])
+        if within.all():
+            rows, given = self._given(feed.names[0], values)
+            return Piece(rows, given, feed.change, feed.names[0])
+        rows = np.flatnonzero(within & valid(values))
         return Piece(rows, taken(values, rows), feed.change)
+
+    def _given(self, name: str, values: pa.Array) -> tuple[Numbers, pa.Array]:
+        """Return the rows in which a column has a value, and these values."""
+        if name not in self._columns:
+            self._columns[name] = (np.flatnonzero(valid(values)), values.drop_null())
+        return self._columns[name]
 
     def _list_piece(self, feed: Feed, within: Mask) -> Piece | None:
         lists = self.column(feed.names[0])
