@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from postvakt.content import library
+from postvakt.estate.memory import containers, damage
 from postvakt.estate.memory.layouts import BUILDS
 from postvakt.model.rule import LEVELS
 from tests.content.proofs import ROOT, plan
 from tests.memory import whole
-from tests.memory.test_estate_images import written
+from tests.memory.test_estate_images import image, written
 
 LOW = LEVELS.index("low")
 EVERYWHERE = {
@@ -93,3 +94,14 @@ def test_what_nobody_uses_is_not_in_an_active_dump(tmp_path: Path) -> None:
         "yara:eval_page",
     }
     assert set(active) <= set(every)
+
+
+@pytest.mark.parametrize("among", damage.AMONG)
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.4])
+@pytest.mark.parametrize("number", BUILDS)
+def test_damage_makes_nothing_of_a_clean_twin(
+    number: int, share: float, among: damage.Among, tmp_path: Path
+) -> None:
+    lost = damage.lose(image(number, clean=True), share, number, among=among)
+    told = shown(containers.write(lost, tmp_path / "lost.raw"))
+    assert {rule for rule in told if LEVELS.index(levels()[rule]) > LOW} == set()

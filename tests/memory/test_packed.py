@@ -57,3 +57,12 @@ def test_a_virtual_machine_with_its_snapshot(how: str, plain: HostRow, tmp_path:
     assert {one.pid for one in told.memory[0].running} == {one.pid for one in truth(BUILD).processes}
     assert not [gap for gap in told.gaps if "snapshot" in gap.detail]
     assert findings(told) == findings(plain)
+
+
+def test_two_images_of_one_host_are_one_host(plain: HostRow, tmp_path: Path) -> None:
+    monday = containers.write(image(BUILD, clean=True), tmp_path / "monday.raw")
+    tuesday = written(BUILD, "lime", tmp_path)
+    told = host(tmp_path, monday, tuesday)
+    assert {one.source for one in told.memory} == {"monday.raw", tuesday.name}
+    assert told.verdict.outcome == plain.verdict.outcome
+    assert findings(told) == findings(plain)
