@@ -1,5 +1,6 @@
 """What is asked: our content and the packs that a user adds, compiled once per content and kept in the case."""
 
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -63,21 +64,27 @@ def prepare(case: Case, chosen: Packs) -> Prepared:
     if case.path(path).is_file():
         plan = detect.Plan.from_bytes(case.path(path).read_bytes())
     else:
-        plan = _compiled(sigma, yara, indicators)
+        plan = _compiled(tuple(sigma), tuple(yara), tuple(indicators))
         case.write(path, plan.to_bytes())
     return Prepared(hash=hashed, yara_hash=_hash(yara), plan=plan, content=own)
 
 
 def compile_all(own: content.Content, chosen: Packs) -> detect.Plan:
     """Return a plan without a case, for checking and listing."""
-    return _compiled(*_gather(own, chosen))
+    return _compiled(*map(tuple, _gather(own, chosen)))
 
 
 Texts = list[detect.RuleText]
 
 
-def _compiled(sigma: Texts, yara: Texts, indicators: Texts) -> detect.Plan:
-    return detect.compile_plan(sigma, yara, indicators, list(readers.TABLES.values()), anchors.source())
+Kept = tuple[detect.RuleText, ...]
+
+
+@functools.lru_cache(maxsize=2)
+def _compiled(sigma: Kept, yara: Kept, indicators: Kept) -> detect.Plan:
+    """Return the plan of these texts; a process that makes several cases compiles it once."""
+    tables = list(readers.TABLES.values())
+    return detect.compile_plan(list(sigma), list(yara), list(indicators), tables, anchors.source())
 
 
 def _gather(own: content.Content, chosen: Packs) -> tuple[Texts, Texts, Texts]:
