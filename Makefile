@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TESTED := $(VENV)/.tested
 # What has changed since the tests passed: `make check` after `make test` does not run them a second time on the same files.
-CHANGED := find . -name $(VENV) -prune -o -path ./bench/out -prune -o -path ./demo -prune -o -path ./.git -prune -o -name __pycache__ -prune -o -type f -newer $(TESTED) -print
+CHANGED := find . -name $(VENV) -prune -o -path ./bench/out -prune -o -path ./demo -prune -o -path ./.git -prune -o -name __pycache__ -prune -o -name .pytest_cache -prune -o -newer $(TESTED) -print
 export PIP_CACHE_DIR := $(CURDIR)/$(VENV)/.cache/pip
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export RUFF_CACHE_DIR := $(CURDIR)/$(VENV)/.cache/ruff

@@ -251,6 +251,16 @@ def test_rules_of_tomorrow_are_asked_of_memory_without_reading_it_again(
     assert [r for r in only(report).findings if tables_of(r) == {"mem_yara"}]
 
 
+def test_rules_that_memory_is_not_asked_are_listed(handed: Handed, tmp_path: Path) -> None:
+    pack = tmp_path / "pack.yar"
+    pack.write_text(
+        'rule whole_file { strings: $a = "x1y2" condition: $a and filesize < 100 }', encoding="utf-8"
+    )
+    report = cases.triaged(tmp_path / "case", handed.image, yara=(str(pack),))
+    told = {row.rule: row.reason for row in report.rules.narrowed}
+    assert "not asked of memory" in told["yara:whole_file"]
+
+
 def test_a_share_of_what_is_gone_is_a_gap(handed: Handed, tmp_path: Path) -> None:
     """An image that was taken away between two tasks is named, and nothing else is lost."""
     from postvakt.model.evidence import Member

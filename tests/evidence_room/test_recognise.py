@@ -71,6 +71,12 @@ def test_a_member_is_recognised(path: str, content: bytes, artifact: str, tmp_pa
         ("disk.raw", b"\xebR\x90NTFS    " + bytes(600), "disk_image", "unsupported"),
         ("MEMORY.DMP", b"PAGEDUMP" + bytes(100), "memory_image", "unsupported"),
         ("vm.vmss", b"\xd2\xbe\xd2\xbe" + bytes(100), "memory_image", "unsupported"),
+        (
+            "core.1",
+            b"\x7fELF\x01\x01" + bytes(10) + b"\x04\x00\x03\x00" + bytes(80),
+            "memory_image",
+            "unsupported",
+        ),
         ("memory.raw", b"AVML" + bytes(100), "memory_image", "unsupported"),
         ("C/Windows/System32/wbem/Repository/OBJECTS.DATA", GARBAGE * 40, "wmi_repository", "unsupported"),
         ("C/hiberfil.sys", b"HIBR" + bytes(100), "memory_image", "unsupported"),

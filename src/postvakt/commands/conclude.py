@@ -15,6 +15,7 @@ from postvakt.model.directive import Directive
 from postvakt.model.evidence import Member
 from postvakt.model.gap import Gap
 from postvakt.model.report import Acknowledgement, HostRow, Report
+from postvakt.model.rule import NotAsked
 from postvakt.model.table import TableSpec
 from postvakt.model.task import Outcome, ParseResult, Task
 from postvakt.reason import hosts
@@ -63,7 +64,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         rules=rules,
         asked=len(prepared.plan.rules),
         not_asked=prepared.plan.not_asked,
-        narrowed=prepared.plan.narrowed(),
+        narrowed=(*prepared.plan.narrowed(), *_not_of_memory(results, prepared)),
         evidence=[intake.evidence for intake in intakes],
         members=_counted(intakes, members),
         hosts=concluded,
@@ -117,10 +118,21 @@ def _given_up(done: Iterable[Done]) -> Iterator[Gap]:
             yield Gap(
                 artifact=GIVEN_UP.get(task.function, member.artifact),
                 why=msgspec.convert(outcome.why, type=_WHY),
-                detail=outcome.detail,
+                detail=f"{outcome.detail}{_share(task)}",
                 source=member.path,
                 evidence=member.evidence,
             )
+
+
+def _share(task: Task) -> str:
+    """Say which part of an image was not gone through: each is a gap of its own."""
+    return f" (share {task.spec['share'] + 1} of {task.spec['of']})" if task.function == "sweep" else ""
+
+
+def _not_of_memory(results: Iterable[ParseResult], prepared: plans.Prepared) -> tuple[NotAsked, ...]:
+    """Return the rules of content that memory is not asked, where the case has some."""
+    swept = any(span.table == "mem_yara" for result in results for span in result.spans)
+    return prepared.plan.not_of_memory if swept else ()
 
 
 GIVEN_UP = {"scan": "file:web", "sweep": "mem_yara"}

@@ -3,7 +3,6 @@ is still in cache; nothing else in the house touches evidence."""
 
 import functools
 import gc
-import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -86,16 +85,8 @@ YOUNG_OBJECTS = 100_000
 def perform(function: str, spec: dict[str, Any]) -> Any:
     """Run the function that a task names, on its specification; both ends are plain JSON values."""
     gc.set_threshold(YOUNG_OBJECTS, 20, 20)
-    _work_in(Path(spec["case"]))
     kind, run = FUNCTIONS[function]
     return msgspec.to_builtins(run(msgspec.convert(spec, kind)))
-
-
-def _work_in(case: Path) -> None:
-    """Have everything that needs a file on disk make it in the case; a worker serves one case."""
-    scratch = Case(case).scratch
-    scratch.mkdir(parents=True, exist_ok=True)
-    tempfile.tempdir = str(scratch)
 
 
 def take_in(spec: TakeIn) -> Intake:

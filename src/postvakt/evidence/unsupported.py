@@ -78,6 +78,7 @@ LINES: tuple[tuple[re.Pattern[bytes], Kind], ...] = (
 )
 """First lines of logs that no parser of ours reads."""
 
+CORE = Kind("memory_image", "an ELF core of another machine than 64-bit x86", NO_EXCHANGE)
 MBR = Kind("disk_image", f"{FULL} (MBR)", IMAGE)
 VHD = Kind("disk_image", "a virtual disk (VHD)", IMAGE)
 AFF4 = Kind(
@@ -91,6 +92,7 @@ NAMES: tuple[tuple[re.Pattern[str], Kind], ...] = (
     (re.compile(r"\.e0[1-9]$"), Kind("disk_image", "an EnCase image", IMAGE)),
     (re.compile(r"\.(?:vmdk|vhdx|avhdx?|vdi|qcow2)$"), Kind("disk_image", "a virtual disk", IMAGE)),
     (re.compile(r"\.(?:vmss|vmsn)$"), SNAPSHOT),
+    (re.compile(r"\.aff4$"), AFF4),
     (re.compile(r"(?:^|/)hiberfil\.sys$"), HIBERNATION),
     (
         re.compile(r"(?:^|/)(?:pagefile|swapfile)\.sys$"),
@@ -119,6 +121,9 @@ def by_content(head: bytes, size: int) -> Kind | None:
     for pattern, kind in LINES:
         if pattern.match(head):
             return kind
+    # Those of 64-bit x86 are claimed by what reads memory, which goes before.
+    if head[:4] == b"\x7fELF" and head[16:18] in (b"\x04\x00", b"\x00\x04"):
+        return None if head[4:6] == b"\x02\x01" and head[18:20] == b"\x3e\x00" else CORE
     return MBR if size >= 1 << 20 and _is_partitioned(head[:512]) else None
 
 

@@ -84,6 +84,7 @@ class Sweep:
         self._offset = offset
         self._program = program
         self._rules: Counter[str] = Counter()
+        self._close: Counter[str] = Counter()
         self._faults: Counter[tuple[str, int]] = Counter()
         self.seen = Seen()
 
@@ -120,6 +121,7 @@ class Sweep:
             return
         name, marks = min(told, key=lambda pattern: len(pattern[1]))
         others = ", ".join(other for other, _ in told if other != name)
+        self._close[found.rule] += max(0, len(marks) - MOST_OF_A_PATTERN)
         for mark in marks[:MOST_OF_A_PATTERN]:
             self._rules[found.rule] += 1
             if self._rules[found.rule] > MOST_OF_A_RULE:
@@ -186,6 +188,12 @@ class Sweep:
             if count > MOST_OF_A_RULE:
                 detail = f"{rule} matched in {count} places; {MOST_OF_A_RULE} are kept"
                 yield Gap(artifact=MEM_YARA.name, why="limited", detail=detail, count=count - MOST_OF_A_RULE)
+        for rule, count in sorted(self._close.items()):
+            if count:
+                detail = (
+                    f"{rule} matched closer than {MOST_OF_A_PATTERN} times in one stretch; the rest is no row"
+                )
+                yield Gap(artifact=MEM_YARA.name, why="limited", detail=detail, count=count)
         for (fault, address), count in sorted(self._faults.items()):
             yield Gap(artifact=MEM_YARA.name, why="timed-out", locator=address, detail=fault, count=count)
 

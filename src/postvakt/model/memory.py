@@ -46,7 +46,7 @@ class MemoryRow(msgspec.Struct, frozen=True, kw_only=True):
     list and their pool tags lead to; `hidden` are pages that were asked for and not had, by reason. `swept` of
     `bytes` were gone through by rules and carvers. `symbols` is where the kernel's symbols lie below any symbol
     server. `added` counts the rows by table that another engine told and ours did not; `beside` says what
-    is missing where none was asked. `left` counts processes and endpoints that are not listed here."""
+    is missing where none was asked. `left` counts processes, endpoints and kinds of pieces that are not listed."""
 
     source: str
     evidence: str

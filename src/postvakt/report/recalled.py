@@ -42,6 +42,7 @@ class MemoryView(msgspec.Struct, frozen=True, kw_only=True):
     what: str
     seen: str
     telling: tuple[ProcessView, ...]
+    more_telling: int
     running: tuple[ProcessView, ...]
     more_running: int
     found: tuple[Pieces, ...]
@@ -63,11 +64,13 @@ def described(row: MemoryRow) -> tuple[str, str]:
 
 def _view(row: MemoryRow, targets: Mapping[str, str], titles: Mapping[str, str], most: int) -> MemoryView:
     processes = [_process(one, targets, titles) for one in row.running]
+    telling = _telling(processes)
     return MemoryView(
         row=row,
         what=_what(row),
         seen=_seen(row),
-        telling=tuple(_telling(processes)[:most]),
+        telling=tuple(telling[:most]),
+        more_telling=max(0, len(telling) - most),
         running=tuple(processes[: 5 * most]),
         more_running=max(0, row.processes - min(len(processes), 5 * most)),
         found=_pieces([p for p in row.pieces if p.finding], targets, titles),

@@ -97,7 +97,9 @@ def memories(
                 endpoints=tuple(_endpoint(one) for one in endpoints[place][:MOST_ENDPOINTS]),
                 pieces=tuple(pieces[:MOST_PIECES]),
                 added=added[place],
-                left=max(0, len(lines) - MOST_PROCESSES) + max(0, len(endpoints[place]) - MOST_ENDPOINTS),
+                left=max(0, len(lines) - MOST_PROCESSES)
+                + max(0, len(endpoints[place]) - MOST_ENDPOINTS)
+                + max(0, len(pieces) - MOST_PIECES),
             )
         )
     return tuple(told)
