@@ -1,5 +1,6 @@
 """Runs over a file: what is read where, what is missing, which windows a scanner is given."""
 
+import errno
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,16 @@ def test_windows_leave_out_the_holes_of_a_sparse_file(tmp_path: Path) -> None:
     assert len(windows) < 4
     assert b"".join(data for _, data in windows).strip(b"\0") == b"here"
     assert any(at <= 40 << 30 < at + len(data) for at, data in windows)
+
+
+def test_a_disk_that_cannot_tell_its_holes_is_read_all_through(tmp_path, monkeypatch):
+    path = tmp_path / "image"
+    path.write_bytes(bytes(range(256)) * 64)
+
+    def refused(*_: object) -> int:
+        raise OSError(errno.EINVAL, "no such way to seek")
+
+    monkeypatch.setattr("postvakt.memory.physical.os.lseek", refused)
+    with path.open("rb") as file:
+        image = Image(file, [(0, 16384, 0)])
+        assert b"".join(data for _, data in image.windows(4096, 0)) == path.read_bytes()

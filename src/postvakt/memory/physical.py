@@ -1,6 +1,7 @@
 """Memory as an image holds it: runs of bytes by address, read at random and window by window, never whole."""
 
 import contextlib
+import errno
 import os
 from array import array
 from bisect import bisect_right
@@ -223,8 +224,11 @@ class Image:
             after = self._starts[index] + self._sizes[index]
             try:
                 data = os.lseek(self._descriptor, offset, os.SEEK_DATA)
-            except OSError:
-                # ENXIO: nothing but a hole to the end of the file. Other runs may lie before it.
+            except OSError as why:
+                if why.errno != errno.ENXIO:
+                    # A disk that cannot tell its holes: everything is data, nothing is passed over.
+                    return at
+                # Nothing but a hole to the end of the file. Other runs may lie before it.
                 at = after
                 continue
             if data == offset:
