@@ -158,7 +158,10 @@ class Events:
         for column, gathered in zip(EVENT.columns, system, strict=False):
             columns.append(_integers(column, gathered, misfits) if column.type == "int" else texts(gathered))
         columns += [pairs(*data), misfits.column()]
-        batch = pa.RecordBatch.from_arrays(columns, schema=SCHEMA)
+        self.add_batch(pa.RecordBatch.from_arrays(columns, schema=SCHEMA))
+
+    def add_batch(self, batch: pa.RecordBatch) -> None:
+        """Add events that are columns already, of SCHEMA."""
         self._staged.append(batch)
         self._rows += batch.num_rows
 
@@ -169,7 +172,7 @@ class Events:
     def batch(self) -> Iterator[Rows]:
         """Yield what was gathered as a batch, where there is anything, and begin the next."""
         if self._staged:
-            whole = pa.concat_batches(self._staged)
+            whole = self._staged[0] if len(self._staged) == 1 else pa.concat_batches(self._staged)
             self._staged, self._rows, self.bytes = [], 0, 0
             self.clues.see(whole)
             yield Rows(EVENT, whole)

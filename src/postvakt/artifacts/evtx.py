@@ -5,6 +5,7 @@ that the walk sees and the reader does not give is a Gap, never silence.
 """
 
 import io
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -14,7 +15,9 @@ import msgspec
 from postvakt.artifacts import evtx_chunks
 from postvakt.artifacts.event import EVENT, Events
 from postvakt.artifacts.evtx_chunks import Chunk, Header, Waste, Window
+from postvakt.artifacts.evtx_columns import Columns
 from postvakt.artifacts.evtx_json import Waiting
+from postvakt.artifacts.evtx_layouts import ABSENT
 from postvakt.artifacts.troubles import Troubles
 from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
@@ -30,6 +33,12 @@ ARTIFACT = Artifact(
     starts=(evtx_chunks.FILE_MARK, evtx_chunks.CHUNK_MARK),
 )
 
+RUN = 64
+"""Chunks that are read by columns together: 4 MiB."""
+
+FEWEST = 8
+"""Chunks from which on that pays."""
+
 MOST_NUMBERS = 20
 """Runs of record numbers that a Gap names."""
 
@@ -39,19 +48,16 @@ def parse(source: Source) -> Iterator[Read]:
     troubles = Troubles("")
     events = Events(troubles)
     waiting = Waiting(events)
+    columns = Columns()
     lost = _Lost(troubles)
     seen = _Seen()
     with source.open() as stream:
         window = Window(stream)
         header = evtx_chunks.header(window)
-        for piece in evtx_chunks.chunks(window, dirty=header.dirty):
-            seen.add(piece)
-            if isinstance(piece, Waste):
-                continue
-            for wrong in piece.wrong:
-                troubles.note("conflict", wrong, piece.offset)
-            _read(piece, waiting, lost)
+        for run in _runs_of(_chunks(window, header, seen, troubles)):
+            _read_run(run, columns, waiting, lost, events)
             if events.full():
+                waiting.settle()
                 yield from events.batch()
     waiting.settle()
     yield from events.batch()
@@ -64,6 +70,60 @@ def parse(source: Source) -> Iterator[Read]:
 
 
 READER = Reader(artifact=ARTIFACT, tables=(EVENT,), parse=parse)
+
+
+def _chunks(window: Window, header: Header, seen: "_Seen", troubles: Troubles) -> Iterator[Chunk]:
+    """Yield the chunks of a file, and note what else is in it."""
+    for piece in evtx_chunks.chunks(window, dirty=header.dirty):
+        seen.add(piece)
+        if isinstance(piece, Chunk):
+            for wrong in piece.wrong:
+                troubles.note("conflict", wrong, piece.offset)
+            yield piece
+
+
+def _runs_of(chunks: Iterator[Chunk]) -> Iterator[list[Chunk]]:
+    """Yield chunks as runs: as many as pay to be read by columns, or one that cannot be."""
+    run: list[Chunk] = []
+    for chunk in chunks:
+        if not _is_sound(chunk):
+            if run:
+                yield run
+            yield [chunk]
+            run = []
+            continue
+        run.append(chunk)
+        if len(run) == RUN:
+            yield run
+            run = []
+    if run:
+        yield run
+
+
+def _is_sound(chunk: Chunk) -> bool:
+    """Tell whether a chunk is whole, and nothing but records."""
+    return chunk.whole and bool(chunk.offsets) and not chunk.broken
+
+
+def _read_run(run: list[Chunk], columns: Columns, waiting: Waiting, lost: "_Lost", events: Events) -> None:
+    """Read chunks by columns where they are plain and many enough, else one by one."""
+    counts = [ABSENT] * len(run)
+    if len(run) >= FEWEST and _is_sound(run[0]) and not columns.useless:
+        batch, counts = columns.read(run)
+    at = 0
+    for plain, group in itertools.groupby(zip(run, counts, strict=True), lambda pair: pair[1] != ABSENT):
+        if not plain:
+            for chunk, _ in group:
+                _read(chunk, waiting, lost)
+            continue
+        waiting.settle()
+        rows = 0
+        for chunk, count in group:
+            rows += count
+            events.bytes += len(chunk.content)
+            lost.between(chunk, 0)
+        events.add_batch(batch.slice(at, rows))
+        at += rows
 
 
 def _read(chunk: Chunk, waiting: Waiting, lost: "_Lost") -> None:

@@ -175,8 +175,10 @@ def _written(test: Test, shortest: int) -> Iterator[str]:
     if test.op != "equals":
         yield from needed(test) or (fold(test.text),)
         return
-    if _number(test) is not None:
-        yield "0x"
+    amount = _number(test)
+    if amount is not None and amount >= 0:
+        # The same number in hexadecimal, with zeros before it or without.
+        yield from (f"x{amount:x}", f"0{amount:x}")
     yield from (form for form in _forms(test) if len(form) >= shortest)
 
 
