@@ -18,7 +18,11 @@ from .random_rules import MAKERS
 
 WAYS: dict[str, tuple[tuple[Any, str, int], ...]] = {
     "as it is": (),
-    "candidates looked for ahead": ((literals, "MANY_VALUES", 0), (literals._Marks, "STRETCH", 32)),
+    "candidates looked for ahead": (
+        (literals, "MANY_VALUES", 0),
+        (literals, "FEW_VALUES", 0),
+        (literals._Marks, "STRETCH", 32),
+    ),
     "long texts in chunks, nothing remembered": (
         (literals, "CHUNK", 1),
         (literals, "LONGEST_REMEMBERED", 0),

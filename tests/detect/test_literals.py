@@ -30,6 +30,7 @@ def marked(found: Literals, values: list[str | None], change: str = "") -> list[
 @pytest.fixture(autouse=True)
 def _every_batch_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(literals, "MANY_VALUES", 0)
+    monkeypatch.setattr(literals, "FEW_VALUES", 0)
 
 
 BORDER = [ask("contains", "abcd"), ask("contains", "cdef")]
@@ -38,6 +39,7 @@ AHEAD: list[tuple[str, list[plans.Test], str, list[str | None], list[bool]]] = [
     ("a text inside", [ask("contains", "evil")], "", ["xEVILx", "good", "evi", "other text"], [1, 0, 0, 0]),
     ("a short text", [ask("equals", "evi")], "", ["EVI", "good", "x", None, "other text"], [1, 0, 1, 1, 0]),
     ("a number in hex", [ask("equals", "4688")], "", ["0x1250", "0X1250", "4688", "12345"], [1, 1, 1, 0]),
+    ("a number in hex with zeros", [ask("equals", "4688")], "", ["0x00001250", "0x31250", "0x9999"], [1, 0, 0]),
     ("a negative number", [ask("equals", "18446744073709551615")], "", ["-1", "-12345"], [1, 0]),
     ("its own bits as a number", [ask("equals", str(2**64 - 2**40))], "", [f"-{2**40}", "99999"], [1, 0]),
     ("what is not ASCII", [ask("equals", "k" * 5)], "", ["\u212a" * 5, "ä" * 5, "a" * 5], [1, 1, 0]),

@@ -26,6 +26,11 @@ MOST_LENGTHS = 6
 """Lengths of starts and ends that are cut off and looked up; more are searched for with everything else."""
 
 MANY_VALUES = 1024
+"""Values of a field after which it pays to make a search for all its literals."""
+
+FEW_VALUES = 64
+"""Values that are looked at one by one all the same."""
+
 LONGEST_REMEMBERED = 4096
 NOTHING = 0
 """The signature of texts that pass no test."""
@@ -52,6 +57,7 @@ class Literals:
         self._known: dict[str, dict[str, int]] = {}
         self._searches: dict[str, Any] = {}
         self._dense = False
+        self._seen = 0
         self.varied = False
         self.remembered = 0
 
@@ -122,7 +128,10 @@ class Literals:
 
         All values are searched as one run of bytes. A value that is not ASCII is a candidate unseen.
         """
-        if len(values) < MANY_VALUES or self._dense or not pa.types.is_string(values.type):
+        if len(values) < FEW_VALUES or self._dense or not pa.types.is_string(values.type):
+            return None
+        self._seen += len(values)
+        if self._seen < MANY_VALUES:
             return None
         search = self._ahead(change)
         if search is None:
