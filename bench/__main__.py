@@ -33,6 +33,7 @@ def main(given: Sequence[str] | None = None) -> int:
         peer_megabytes=words.peer_megabytes,
         runs=words.runs,
         rules=words.rules,
+        web_rules=words.web_rules,
         samples=words.samples,
         sizes=words.sizes,
         hosts=words.hosts,
@@ -104,6 +105,7 @@ def _words() -> argparse.ArgumentParser:
     words.add_argument(
         "--rules", default="", help="a folder of Sigma rules to ask of event logs besides our own"
     )
+    words.add_argument("--web-rules", default="", help="the same for IIS logs and proxy logs")
     words.add_argument(
         "--samples", default="", help="a folder of event logs to copy from instead of synthetic ones"
     )

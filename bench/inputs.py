@@ -2,7 +2,8 @@
 
 `logs`: a hand-in with an IIS log, a proxy log and event logs of SIZE megabytes each. `mixed`: SIZE megabytes in all.
 `hive`: a SOFTWARE hive of SIZE values. `hives`: SIZE hives of 5,000 values, each of another host. `hosts`: SIZE whole
-servers. `rules`: our YARA rules as one file. `scanned`: what they are asked of, pages and SIZE pieces of logs.
+servers. `events`: SIZE megabytes of event logs, one log of each of eight servers.
+`rules`: our YARA rules as one file. `scanned`: what they are asked of, pages and SIZE pieces of logs.
 SAMPLES is a folder of event logs to copy from in place of the synthetic servers' own.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from bench import hive_inputs, varied
 from postvakt import estate
 from postvakt.content import library
+from postvakt.estate import ServerPlan
 from postvakt.estate.servers import files as files_of
 
 OUT = Path(__file__).resolve().parent / "out"
@@ -23,6 +25,7 @@ SERVERS, SEED, DAYS = 6, 1, 10
 MOST_FILE = 1024
 """Megabytes of one log file at most; more is written as several."""
 
+EVENT_LOGS = 8
 HIVE_VALUES = 5_000
 PIECE = MIB
 
@@ -51,17 +54,37 @@ def mixed(folder: Path, megabytes: int, samples: str) -> None:
 
 
 def _grown(folder: Path, size: int, samples: str) -> None:
-    servers = [one for one in estate.plan(SERVERS, SEED, DAYS) if one.story.exchange]
-    files = [(one.path, one.content) for server in servers for one in files_of(server)]
+    files = [(one.path, one.content) for server in _servers() for one in files_of(server)]
     for place, pick, grow in KINDS:
         contents = [content for path, content in files if pick in path]
         if samples and grow is varied.events:
-            contents = [path.read_bytes() for path in sorted(Path(samples).rglob("*.evtx"))]
+            contents = _contents(samples)
         for number, start in enumerate(range(0, size, MOST_FILE * MIB)):
             path = folder / place.format(number + 1 if grow is varied.text else number or "")
             path.parent.mkdir(parents=True, exist_ok=True)
             with path.open("wb") as out:
                 out.writelines(grow(contents, min(size - start, MOST_FILE * MIB), number))
+
+
+def events(folder: Path, megabytes: int, samples: str) -> None:
+    """Write event logs of so many megabytes in all, one from each of several servers."""
+    contents = _contents(samples)
+    for number in range(EVENT_LOGS):
+        path = folder / f"host-{number}" / EVENTS.format("")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as out:
+            out.writelines(varied.events(contents, megabytes * MIB // EVENT_LOGS, number))
+
+
+def _contents(samples: str) -> list[bytes]:
+    """Return the event logs that others are copied from."""
+    if samples:
+        return [path.read_bytes() for path in sorted(Path(samples).rglob("*.evtx"))]
+    return [one.content for server in _servers() for one in files_of(server) if ".evtx" in one.path]
+
+
+def _servers() -> list[ServerPlan]:
+    return [one for one in estate.plan(SERVERS, SEED, DAYS) if one.story.exchange]
 
 
 def hive(folder: Path, values: int, _: str) -> None:
@@ -105,7 +128,7 @@ def _placed(path: Path, content: bytes) -> None:
 
 
 WRITERS: dict[str, Callable[[Path, int, str], None]] = {
-    one.__name__: one for one in (logs, mixed, hive, hives, hosts, rules, scanned)
+    one.__name__: one for one in (logs, mixed, events, hive, hives, hosts, rules, scanned)
 }
 
 

@@ -27,6 +27,9 @@ SLOW = ("dissect.eventlog", "python-evtx", "regipy", "dissect.regf")
 VERDICTS = (0, 1, 3, 7)
 """How a triage may end: the code tells the verdict."""
 
+WORKERS_SHARE = 30
+"""Of event logs for two workers so many times what the peers read: enough that the start does not count."""
+
 HIVE_VALUES = 100_000
 HIVE_COUNTS = (1, 50, 100, 200)
 
@@ -38,6 +41,7 @@ class Asked(NamedTuple):
     peer_megabytes: int
     runs: int
     rules: str
+    web_rules: str
     samples: str
     sizes: tuple[int, ...]
     hosts: tuple[int, ...]
@@ -59,7 +63,7 @@ def written(what: str, size: int, samples: str = "") -> Path:
 
 
 def logs(asked: Asked, peers: Peers) -> str:
-    """Each kind of log beside the library that Postvakt stands on, with our rules, and event logs with more rules."""
+    """Each kind of log beside the library that Postvakt stands on, with our rules, and with more that are given."""
     folder = written("logs", asked.megabytes, asked.samples)
     rows = [HEAD]
     chosen = [
@@ -71,8 +75,9 @@ def logs(asked: Asked, peers: Peers) -> str:
     for kind, name, path in chosen:
         ways = {"bare": python("bench.bare", kind, str(path))}
         ways |= {"rows": _whole("rows", path, kind), "whole": _compiled("whole", path, name)}
-        if asked.rules and kind == "event":
-            ways["rules"] = _compiled("whole", path, "event-rules", asked.rules)
+        more = asked.rules if kind == "event" else asked.web_rules
+        if more:
+            ways["rules"] = _compiled("whole", path, f"{kind}-rules", more)
         found = in_turns(ways, asked.runs, limit=asked.limit)
         base = found["bare"]
         rows.append(cost_row(f"{name}, bare reader", base, base))
@@ -226,16 +231,25 @@ def plaso(asked: Asked, peers: Peers) -> str:
 
 
 def workers(asked: Asked, peers: Peers) -> str:
-    """Two workers beside one."""
-    folder = written("hosts", 12)
-    ways = {"1 worker": _triage(folder, 1), "2 workers": _triage(folder, 2)}
-    found = in_turns(ways, asked.runs, VERDICTS, limit=asked.limit)
-    one, two = found["1 worker"], found["2 workers"]
-    rows = [HEAD, *(cost_row(name, cost_of, one) for name, cost_of in found.items())]
-    said = ""
-    if isinstance(one, Cost) and isinstance(two, Cost):
-        said = f"\nTwo workers take {two.wall / one.wall:.2f} of the time that one takes.\n"
-    return f"### Two workers beside one, 12 servers, {asked.runs} runs\n\n" + table(rows) + said
+    """Two workers beside one: over whole servers, over event logs, over one large log."""
+    size = asked.peer_megabytes * WORKERS_SHARE
+    inputs = {
+        "12 servers": written("hosts", 12),
+        f"8 event logs, {size} MB in all": written("events", size, asked.samples),
+        f"one event log, {asked.megabytes} MB": written("logs", asked.megabytes, asked.samples) / LOGS[2][2],
+    }
+    rows, said = [HEAD], []
+    for name, folder in inputs.items():
+        more = asked.rules if "event" in name else ""
+        ways = {count: _triage(folder, count, more) for count in (1, 2)}
+        found = in_turns(
+            {str(count): way for count, way in ways.items()}, asked.runs, VERDICTS, limit=asked.limit
+        )
+        one, two = found["1"], found["2"]
+        rows += [cost_row(f"{name}, {count} at work", cost_of, one) for count, cost_of in found.items()]
+        if isinstance(one, Cost) and isinstance(two, Cost):
+            said.append(f"{name}: two workers take {two.wall / one.wall:.2f} of the time that one takes.\n")
+    return f"### Two workers beside one, {asked.runs} runs\n\n" + table(rows) + "\n" + "\n".join(said)
 
 
 def growth(asked: Asked, peers: Peers) -> str:
@@ -365,7 +379,8 @@ def _compiled(what: str, path: Path, name: str, rules: str = "") -> list[str]:
     return _whole(what, path, name, *more)
 
 
-def _triage(folder: Path, jobs: int) -> list[str]:
+def _triage(folder: Path, jobs: int, rules: str = "") -> list[str]:
     case = OUT / f"case-triage-{jobs}"
     words = ["triage", str(folder), "--case", str(case), "--jobs", str(jobs), "--quiet"]
+    words += ["--rules", rules] if rules else []
     return python("bench.one_after_another", str(case), "--", *python("postvakt.cli", *words))
