@@ -7,14 +7,14 @@ that the walk sees and the reader does not give is a Gap, never silence.
 import io
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import evtx
 import msgspec
 
 from postvakt.artifacts import evtx_chunks
 from postvakt.artifacts.event import EVENT, Events
-from postvakt.artifacts.evtx_chunks import Chunk, Header, Waste, Window
+from postvakt.artifacts.evtx_chunks import CHUNK, Chunk, Header, Waste, Window
 from postvakt.artifacts.evtx_columns import Columns
 from postvakt.artifacts.evtx_json import Waiting
 from postvakt.artifacts.evtx_layouts import ABSENT
@@ -22,7 +22,7 @@ from postvakt.artifacts.troubles import Troubles
 from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Why
-from postvakt.tables.rows import Read, Reader
+from postvakt.tables.rows import Bounds, Read, Reader
 
 ARTIFACT = Artifact(
     name="evtx",
@@ -43,8 +43,25 @@ MOST_NUMBERS = 20
 """Runs of record numbers that a Gap names."""
 
 
+def cuts(stream: BinaryIO, size: int, piece: int) -> list[Bounds]:
+    """Return the bounds of pieces of a log of about so many bytes, nothing where it has to be read as a whole."""
+    header = evtx_chunks.header(Window(stream))
+    end = evtx_chunks.regular(stream, header.first, size)
+    step = max(1, piece // CHUNK) * CHUNK
+    starts = list(range(header.first, end, step))
+    if header.wrong or len(starts) < 2:
+        return []
+    # What lies behind the chunks goes with the last of them, the file's header with the first.
+    return list(itertools.pairwise([0, *starts[1:], size]))
+
+
 def parse(source: Source) -> Iterator[Read]:
     """Yield the events of a log, then its Gaps and what it tells of its server."""
+    yield from between(source, (0, source.member.size))
+
+
+def between(source: Source, bounds: Bounds) -> Iterator[Read]:
+    """Yield the same for a piece of a log; Gaps of the file as a whole come with its ends."""
     troubles = Troubles("")
     events = Events(troubles)
     waiting = Waiting(events)
@@ -54,6 +71,10 @@ def parse(source: Source) -> Iterator[Read]:
     with source.open() as stream:
         window = Window(stream)
         header = evtx_chunks.header(window)
+        if bounds[0]:
+            window.between(*bounds)
+        elif bounds[1] < source.member.size:
+            window.between(window.at, bounds[1])
         for run in _runs_of(_chunks(window, header, seen, troubles)):
             _read_run(run, columns, waiting, lost, events)
             if events.full():
@@ -61,7 +82,10 @@ def parse(source: Source) -> Iterator[Read]:
                 yield from events.batch()
     waiting.settle()
     yield from events.batch()
-    seen.tell(header, window.at, troubles)
+    if bounds[0]:
+        seen.chunks += (bounds[0] - header.first) // CHUNK
+        header = msgspec.structs.replace(header, wrong="")
+    seen.tell(header, window.at, troubles, last=bounds[1] >= source.member.size)
     lost.tell()
     channel = events.clues.channel
     for gap in troubles.gaps():
@@ -69,7 +93,7 @@ def parse(source: Source) -> Iterator[Read]:
     yield from events.clues.clues()
 
 
-READER = Reader(artifact=ARTIFACT, tables=(EVENT,), parse=parse)
+READER = Reader(artifact=ARTIFACT, tables=(EVENT,), parse=parse, cuts=cuts, between=between)
 
 
 def _chunks(window: Window, header: Header, seen: "_Seen", troubles: Troubles) -> Iterator[Chunk]:
@@ -259,8 +283,8 @@ class _Seen:
             self._holes.append(self._zeros)
             self._zeros = None
 
-    def tell(self, header: Header, size: int, troubles: Troubles) -> None:
-        """Note what is wrong with the file as a whole."""
+    def tell(self, header: Header, size: int, troubles: Troubles, *, last: bool) -> None:
+        """Note what is wrong with the file as a whole; `last` is where its last chunk was seen."""
         if header.wrong:
             troubles.note("conflict", header.wrong, 0)
         if not self.chunks:
@@ -274,7 +298,7 @@ class _Seen:
         if self._cut is not None:
             troubles.note("truncated", "the file ends, or goes on elsewhere, within a chunk", self._cut)
         there = self.chunks + sum(-(-length // evtx_chunks.CHUNK) for _, length in self._holes)
-        if header.chunks is not None and not header.dirty and header.chunks > there:
+        if last and header.chunks is not None and not header.dirty and header.chunks > there:
             detail = f"the file header tells of {header.chunks} chunks; {there} are there"
             troubles.note("truncated", detail, size, header.chunks - there)
 

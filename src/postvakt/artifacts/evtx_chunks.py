@@ -90,10 +90,18 @@ class Window:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._ahead = b""
+        self._end: int | None = None
         self.at = 0
+
+    def between(self, start: int, end: int) -> None:
+        """Go to an offset, and end at another. Raises OSError where the stream cannot be gone to."""
+        self._stream.seek(start)
+        self._ahead, self.at, self._end = b"", start, end
 
     def peek(self, size: int) -> bytes:
         """Return the next bytes, fewer at the end."""
+        if self._end is not None:
+            size = min(size, self._end - self.at)
         while len(self._ahead) < size and (piece := self._stream.read(size - len(self._ahead))):
             self._ahead += piece
         return self._ahead[:size]
@@ -122,6 +130,19 @@ def header(window: Window) -> Header:
     first = block if 128 <= block <= CHUNK else FILE_HEADER
     window.skip(len(window.peek(first)))
     return Header(first, chunks, bool(flags & DIRTY), wrong)
+
+
+def regular(stream: BinaryIO, first: int, size: int) -> int:
+    """Return where the chunks of a file end that stand one behind another from `first` on; 0 where others stand
+    behind what is none. A piece of them tells by itself what it holds."""
+    end = first
+    for at in range(first, size, CHUNK):
+        stream.seek(at)
+        if stream.read(len(CHUNK_MARK)) == CHUNK_MARK:
+            if at != end:
+                return 0
+            end = at + CHUNK
+    return min(end, size)
 
 
 def chunks(window: Window, *, dirty: bool) -> Iterator[Chunk | Waste]:

@@ -125,8 +125,11 @@ def _given_up(done: Iterable[Done]) -> Iterator[Gap]:
 
 
 def _share(task: Task) -> str:
-    """Say which part of an image was not gone through: each is a gap of its own."""
-    return f" (share {task.spec['share'] + 1} of {task.spec['of']})" if task.function == "sweep" else ""
+    """Say which part of an image or a log was not gone through: each is a gap of its own."""
+    if task.function == "sweep":
+        return f" (share {task.spec['share'] + 1} of {task.spec['of']})"
+    bounds = task.spec.get("between")
+    return f" (bytes {bounds[0]} to {bounds[1]})" if bounds else ""
 
 
 def _not_of_memory(results: Iterable[ParseResult], prepared: plans.Prepared) -> tuple[NotAsked, ...]:

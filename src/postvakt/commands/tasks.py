@@ -7,19 +7,23 @@ from typing import Any
 
 import msgspec
 
-from postvakt import __version__
+from postvakt import __version__, evidence
 from postvakt.artifacts import files
 from postvakt.commands import readers, second_reading, sweeping, work
 from postvakt.commands.plans import Prepared
 from postvakt.model.evidence import Member
 from postvakt.model.task import Outcome, ParseResult, PartRef, Task
 from postvakt.tables.case import Case, key
+from postvakt.tables.rows import Bounds
 
 GROUP_BYTES = 4 * 1024 * 1024
 GROUP_MEMBERS = 64
 """Small files are read in groups of about half a second, so that handing out work costs nothing beside it."""
 
 SCAN_GROUP_BYTES = 32 * 1024 * 1024
+
+PIECE_BYTES = 32 * 1024 * 1024
+"""A large log is read in pieces of about this size, so that one log keeps all workers busy."""
 
 SHARE_BYTES = 512 * 1024 * 1024
 MOST_SHARES = 256
@@ -159,20 +163,48 @@ def _listing(case: Case, intake: work.Intake, members: Sequence[Member], plan: s
 
 
 def _readings(case: Case, intake: work.Intake, members: Iterable[Member], plan: str) -> Iterator[Task]:
-    relevant = [member for member in members if member.artifact]
-    for group in _groups(relevant, GROUP_BYTES):
-        made_of = [
-            f"{m.path}{m.sha256}{m.artifact}{readers.BY_NAME[m.artifact].artifact.version}" for m in group
-        ]
-        yield Task(
-            id=key("read", __version__, intake.evidence.id, *made_of),
-            function="read",
-            spec=_spec(
-                work.Read(case=str(case.root), path=intake.evidence.path, members=tuple(group), plan=plan)
-            ),
-            bytes=sum(member.size for member in group),
-            title=group[0].path,
-        )
+    whole = []
+    for member in members:
+        if not member.artifact:
+            continue
+        pieces = _pieces(case, intake, member)
+        if not pieces:
+            whole.append(member)
+        for bounds in pieces:
+            yield _reading(case, intake, [member], plan, bounds)
+    for group in _groups(whole, GROUP_BYTES):
+        yield _reading(case, intake, group, plan)
+
+
+def _reading(
+    case: Case, intake: work.Intake, group: Sequence[Member], plan: str, between: Bounds | None = None
+) -> Task:
+    made_of = [f"{m.path}{m.sha256}{m.artifact}{readers.BY_NAME[m.artifact].artifact.version}" for m in group]
+    spec = work.Read(
+        case=str(case.root), path=intake.evidence.path, members=tuple(group), plan=plan, between=between
+    )
+    return Task(
+        id=key("read", __version__, intake.evidence.id, *made_of, *map(str, between or ())),
+        function="read",
+        spec=_spec(spec),
+        bytes=between[1] - between[0] if between else sum(member.size for member in group),
+        title=group[0].path,
+    )
+
+
+def _pieces(case: Case, intake: work.Intake, member: Member) -> list[Bounds]:
+    """Return the bounds of pieces in which a large file is read, nothing where it is read as a whole."""
+    reader = readers.BY_NAME[member.artifact]
+    if reader.cuts is None or member.size < 2 * PIECE_BYTES:
+        return []
+    size = max(PIECE_BYTES, -(-member.size // MOST_SHARES))
+    try:
+        with evidence.source(intake.evidence.path, member, scratch=case.scratch).open() as stream:
+            # What is packed would have to be unpacked up to where each piece begins.
+            found: list[Bounds] = reader.cuts(stream, member.size, size) if evidence.at_random(stream) else []
+    except OSError:
+        return []
+    return found
 
 
 def _scans(case: Case, intake: work.Intake, members: Sequence[Member], plan: Prepared) -> Iterator[Task]:

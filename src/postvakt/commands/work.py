@@ -21,7 +21,7 @@ from postvakt.model.gap import Gap
 from postvakt.model.rule import Match
 from postvakt.model.task import ParseResult, PartRef, Span
 from postvakt.tables.case import Case, key
-from postvakt.tables.rows import BATCH_ROWS, Rows, schema
+from postvakt.tables.rows import BATCH_ROWS, Bounds, Rows, schema
 from postvakt.tables.tally import Tally
 
 
@@ -42,12 +42,14 @@ class TakeIn(msgspec.Struct, frozen=True):
 
 
 class Read(msgspec.Struct, frozen=True):
-    """Specification: parse and ask these members of one hand-in. `plan` is empty where nothing is asked."""
+    """Specification: parse and ask these members of one hand-in. `plan` is empty where nothing is asked. With
+    `between` only these bytes of one member are read."""
 
     case: str
     path: str
     members: tuple[Member, ...]
     plan: str
+    between: Bounds | None = None
 
 
 class List(msgspec.Struct, frozen=True):
@@ -101,19 +103,21 @@ def take_in(spec: TakeIn) -> Intake:
 def read(spec: Read) -> ParseResult:
     """Parse members, match every batch, write parts."""
     case = Case(Path(spec.case))
-    name = key(*(f"{m.evidence}{m.path}" for m in spec.members))
+    piece = map(str, spec.between or ())
+    name = key(*(f"{m.evidence}{m.path}" for m in spec.members), *piece)
     with gathering(case, spec.plan, name) as gathered:
         for member in spec.members:
-            _read_one(evidence.source(spec.path, member, scratch=case.scratch), gathered)
+            _read_one(evidence.source(spec.path, member, scratch=case.scratch), gathered, spec.between)
     return gathered.result()
 
 
-def _read_one(source: Source, gathered: Gathered) -> None:
+def _read_one(source: Source, gathered: Gathered, between: Bounds | None) -> None:
     member = source.member
     reader = readers.BY_NAME[member.artifact]
+    size = between[1] - between[0] if between else member.size
     tallies: dict[str, Tally] = {}
     try:
-        for piece in reader.parse(source):
+        for piece in reader.between(source, between) if between else reader.parse(source):
             if isinstance(piece, Rows):
                 table = piece.spec.name
                 if table not in tallies:
@@ -130,7 +134,7 @@ def _read_one(source: Source, gathered: Gathered) -> None:
         detail = f"{type(why).__name__}: {why.strerror or 'cannot be read any further'}"
         gathered.gap(Gap(artifact=member.artifact, why="unreadable", detail=detail), member)
     for tally in tallies.values():
-        gathered.count(tally, member)
+        gathered.count(tally, member, size)
     main = reader.tables[0].name if reader.tables else ""
     if main and main not in tallies:
         gathered.spans.append(
@@ -140,7 +144,7 @@ def _read_one(source: Source, gathered: Gathered) -> None:
                 source=member.path,
                 evidence=member.evidence,
                 records=0,
-                bytes=member.size,
+                bytes=size,
             )
         )
 

@@ -8,12 +8,13 @@ from postvakt.errors import EvidenceError
 from postvakt.evidence import intake
 from postvakt.evidence.intake import Taken
 from postvakt.evidence.opening import opener
+from postvakt.evidence.reading import at_random
 from postvakt.evidence.scratch import Scratch
 from postvakt.evidence.source import MemberSource
 from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Member, Source
 
-__all__ = ["Taken", "source", "take_in"]
+__all__ = ["Taken", "at_random", "source", "take_in"]
 
 
 def take_in(path: str, artifacts: Sequence[Artifact], *, scratch: Path) -> Taken:

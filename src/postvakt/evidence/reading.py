@@ -124,6 +124,11 @@ class _Window(io.RawIOBase):
         super().close()
 
 
+def at_random(stream: BinaryIO) -> bool:
+    """Tell whether the bytes lie on disk as they are: going to any of them costs no unpacking."""
+    return isinstance(getattr(stream, "raw", None), io.FileIO | _Window)
+
+
 class Decoded(io.RawIOBase):
     """The bytes that come out of a decoder. Where the packed bytes are damaged they end, and `fault` says why.
 

@@ -39,14 +39,21 @@ class Rows(msgspec.Struct, frozen=True):
 
 Read = Rows | Gap | Clue
 Parse = Callable[[Source], Iterator[Read]]
+Bounds = tuple[int, int]
+"""Offsets in a file: the first byte, and the one behind the last."""
 
 
 class Reader(msgspec.Struct, frozen=True):
-    """An artifact with the tables it fills and the function that reads it."""
+    """An artifact with the tables it fills and the function that reads it.
+
+    Where a file can be read in pieces, each alone, `cuts` gives their bounds and `between` reads one of them.
+    """
 
     artifact: Artifact
     tables: tuple[TableSpec, ...]
     parse: Any  # Parse; a callable is not a msgspec type
+    cuts: Any = None  # (BinaryIO, size, bytes of a piece) -> list[Bounds]
+    between: Any = None  # (Source, Bounds) -> Iterator[Read]
 
 
 def schema(spec: TableSpec, *, stamped: bool = False) -> pa.Schema:
