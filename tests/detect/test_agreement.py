@@ -21,9 +21,11 @@ WAYS: dict[str, tuple[tuple[Any, str, int], ...]] = {
     "candidates looked for ahead": (
         (literals, "MANY_VALUES", 0),
         (literals, "FEW_VALUES", 0),
+        (literals, "WORTH_AN_AUTOMATON", 0),
         (literals._Marks, "STRETCH", 32),
     ),
     "long texts in chunks, nothing remembered": (
+        (literals, "WORTH_AN_AUTOMATON", 0),
         (literals, "CHUNK", 1),
         (literals, "LONGEST_REMEMBERED", 0),
         (matcher, "MOST_REMEMBERED", -1),

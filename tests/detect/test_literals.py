@@ -31,6 +31,7 @@ def marked(found: Literals, values: list[str | None], change: str = "") -> list[
 def _every_batch_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(literals, "MANY_VALUES", 0)
     monkeypatch.setattr(literals, "FEW_VALUES", 0)
+    monkeypatch.setattr(literals, "WORTH_AN_AUTOMATON", 0)
 
 
 BORDER = [ask("contains", "abcd"), ask("contains", "cdef")]
@@ -95,6 +96,18 @@ def test_a_text_found_where_two_chunks_meet(monkeypatch: pytest.MonkeyPatch) -> 
     texts = ["x" * at + "needle" + "x" * 9 for at in range(12)]
     assert [found.passed(signature) for signature in found.signatures(texts, "")] == [(0,)] * 12
     assert found.passed(found.signatures(["x" * 7 + "needl" + "x" * 9], "")[0]) == ()
+
+
+@pytest.mark.parametrize("worth", [0, 200, 1 << 20])
+def test_few_texts_and_many_are_told_the_same(monkeypatch: pytest.MonkeyPatch, worth: int) -> None:
+    """Looked through one by one, found by an automaton, and first the one and then the other."""
+    monkeypatch.setattr(literals, "WORTH_AN_AUTOMATON", worth)
+    starts = [ask("starts", "s" * n) for n in range(1, 9)]
+    found = asked(ask("contains", "abc"), ask("contains", "bc"), ask("contains", "bcd"), *starts)
+    texts = ["xABCDx", "bcbcd", "ab", "", "sss", "xsss", "ssabc"] * 2
+    said = [found.passed(signature) for signature in found.signatures(texts, "")]
+    three, two = (3, 4, 5), (0, 1, 3, 4)
+    assert said == [(0, 1, 2), (1, 2), (), (), three, (), two] * 2
 
 
 def test_of_many_starts_and_ends_none_is_taken_for_another() -> None:

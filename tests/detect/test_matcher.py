@@ -1,9 +1,11 @@
 """The matcher as its callers meet it: batches in, hits out, in an order that no run changes."""
 
+import msgspec
 import pyarrow as pa
 import pytest
 
 from postvakt.detect import Hit, Matcher, Plan, compile_plan, explain
+from postvakt.detect.questions import prepared
 from postvakt.errors import ContentError
 from postvakt.tables.rows import schema
 
@@ -84,6 +86,17 @@ def test_a_plan_survives_its_bytes_and_equal_plans_have_equal_bytes() -> None:
     assert Plan.from_bytes(plan.to_bytes()) == plan
     assert plan.to_bytes() == plan_of(*texts).to_bytes()
     assert plan.to_bytes() != plan_of(*texts[1:]).to_bytes()
+
+
+def test_a_compiled_plan_asks_what_its_rules_ask() -> None:
+    """A compiled plan brings its lanes along; one without them has them worked out, with the same answers."""
+    plan = plan_of(ANY_X, ANY_Y, indicator("[ipv4-addr:value = '10.0.0.1']"))
+    bare = msgspec.structs.replace(plan, lanes=())
+    assert plan.lanes
+    assert plan.lanes == prepared(bare, TABLES)
+    batch = rows_of(event("System", 1, {"f": "x"}), event("Security", 4624, {"IpAddress": "10.0.0.1"}))
+    assert Matcher(plan, TABLES).match("event", batch) == Matcher(bare, TABLES).match("event", batch)
+    assert len(Matcher(plan, TABLES).match("event", batch)) == 2
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00", b"not a plan", b"\xc1" * 9])

@@ -3,6 +3,7 @@
 import msgspec
 
 from postvakt.detect.plan import Plan, RuleText
+from postvakt.detect.questions import prepared
 from postvakt.detect.shelf import Shelf
 from postvakt.model.table import TableSpec
 
@@ -33,6 +34,7 @@ def compile_plan(
         stix.add(text, tables, shelf)
     packed, names = signatures.compile_texts(yara, shelf)
     plan = shelf.plan(packed, names)
+    plan = msgspec.structs.replace(plan, lanes=prepared(plan, tables))
     if not anchors:
         return plan
     memory, left_out = of_memory.compile_memory(yara, yara_ids(plan), anchors)

@@ -25,6 +25,11 @@ MOST_LITERALS = 2000
 MOST_LENGTHS = 6
 """Lengths of starts and ends that are cut off and looked up; more are searched for with everything else."""
 
+WORTH_AN_AUTOMATON = 4096
+COST_OF_A_LOOK = 64
+"""Characters looked through one text after the other before an automaton is made that finds all of them at once; a look
+costs as much as so many. Its making costs as much as those looks: a small log has few values of a field."""
+
 MANY_VALUES = 1024
 """Values of a field after which it pays to make a search for all its literals."""
 
@@ -272,10 +277,10 @@ class _Search:
         self._searched = [
             (text, inside.get(text, ()), starts.get(text, ()), ends.get(text, ())) for text in texts
         ]
+        self._texts = tuple(texts)
         self._longest = max(map(len, texts), default=0)
-        self._automaton: Any = (
-            ahocorasick_rs.AhoCorasick(list(texts), store_patterns=False) if texts else None
-        )
+        self._automaton: Any = None
+        self._looked = 0
 
     def __bool__(self) -> bool:
         return bool(self._whole or self._last or self._starts or self._ends or self._searched)
@@ -291,7 +296,7 @@ class _Search:
         for length, table in self._ends:
             if text[length:] in table:
                 found += table[text[length:]]
-        for place in self._places(text) if self._automaton is not None else ():
+        for place in self._places(text) if self._texts else ():
             held, inside, starts, ends = self._searched[place]
             found += inside
             if starts and text.startswith(held):
@@ -300,7 +305,12 @@ class _Search:
                 found += ends
         return found
 
-    def _places(self, text: str) -> set[int]:
+    def _places(self, text: str) -> Iterable[int]:
+        if self._automaton is None:
+            self._looked += COST_OF_A_LOOK + len(text)
+            if self._looked <= WORTH_AN_AUTOMATON:
+                return [place for place, held in enumerate(self._texts) if held in text]
+            self._automaton = ahocorasick_rs.AhoCorasick(self._texts, store_patterns=False)
         if len(text) <= CHUNK:
             return {place for place, _, _ in self._automaton.find_matches_as_indexes(text, overlapping=True)}
         found: set[int] = set()

@@ -9,8 +9,8 @@ import pyarrow as pa
 from postvakt.detect.frame import Frame, Numbers
 from postvakt.detect.lanes import Lane
 from postvakt.detect.literals import Literals
-from postvakt.detect.logsources import VIEWS
 from postvakt.detect.plan import Plan
+from postvakt.detect.questions import prepared
 from postvakt.model.table import TableSpec
 
 MOST_REMEMBERED = 64 * 1024 * 1024
@@ -30,19 +30,11 @@ class Matcher:
 
     def __init__(self, plan: Plan, tables: Sequence[TableSpec]) -> None:
         specs = {spec.name: spec for spec in tables}
-        lanes: dict[tuple[str, str], Lane] = {}
         made: dict[tuple[int, ...], Literals] = {}
-        for asked in plan.asked:
-            for route in asked.routes:
-                if route.table not in specs:
-                    continue
-                key = (route.table, route.view)
-                if key not in lanes:
-                    lanes[key] = Lane(specs[route.table], VIEWS[route.view], plan.tests, made)
-                lanes[key].add(plan.rules[asked.rule].id, route.guard, asked.condition)
         self._lanes: dict[str, list[Lane]] = {}
-        for (table, _), lane in lanes.items():
-            self._lanes.setdefault(table, []).append(lane)
+        for lane in plan.lanes or prepared(plan, tables):
+            if lane.table in specs:
+                self._lanes.setdefault(lane.table, []).append(Lane(specs[lane.table], plan, lane, made))
 
     def match(self, table: str, batch: pa.RecordBatch) -> list[Hit]:
         """Return the rows of a batch that rules match, by row and rule; a table that no rule asks gives none."""

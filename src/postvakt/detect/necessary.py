@@ -24,7 +24,9 @@ Texts = tuple[str, ...]
 
 def needed(test: Test) -> Texts:
     """Return folded texts of which a value must hold one to pass a glob or regular expression; none where unknown."""
-    return _read(test) if test.op in ("glob", "regex") else ()
+    if test.op not in ("glob", "regex"):
+        return ()
+    return _read(test) if test.held is None else test.held
 
 
 @functools.lru_cache(maxsize=8192)

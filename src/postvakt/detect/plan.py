@@ -8,7 +8,7 @@ from postvakt.errors import ContentError
 from postvakt.model.correlation import Correlation
 from postvakt.model.rule import NotAsked, Rule
 
-FORMAT = 4
+FORMAT = 5
 """Counts up whenever a plan's shape or meaning changes, so that no worker reads another version's plan."""
 
 Op = Literal[
@@ -31,6 +31,7 @@ class Test(msgspec.Struct, frozen=True, array_like=True, gc=False):
     `text` is folded unless `flags` has `c` (cased). `regex` is what `glob` and `regex` compile to, or the other
     field's name of `same`, where the flags `<` and `>` leave the start and the end open.
     A field that begins with `@` means every column of a kind (`@ip`); `@text` every text of the row.
+    `held` are texts of which a value must hold one to pass, None where that was not looked into.
     """
 
     field: str
@@ -38,6 +39,7 @@ class Test(msgspec.Struct, frozen=True, array_like=True, gc=False):
     text: str
     regex: str = ""
     flags: str = ""
+    held: tuple[str, ...] | None = None
 
 
 class Node(msgspec.Struct, frozen=True, array_like=True):
@@ -65,12 +67,22 @@ class Asked(msgspec.Struct, frozen=True, array_like=True):
     condition: Node
 
 
+class Prepared(msgspec.Struct, frozen=True, array_like=True):
+    """A lane, which is the rules asked of one view of a table. `questions` are packed: a log asks few lanes."""
+
+    table: str
+    view: str
+    guard: Node | None
+    questions: bytes
+
+
 class Plan(msgspec.Struct, frozen=True):
     """Everything that is asked, and everything that could not be.
 
     `yara` holds the compiled YARA rules, packed: plain signatures on disk would be taken for what they describe.
     `filtered` are rules that a filter has ask more, each with the filter as the reason.
     `yara_names` are the (namespace, name) of the YARA rules that are asked, in the order of their ids.
+    `lanes` are the rules once more, as they are asked; without them each who asks has to work them out.
     `memory` holds those of them that memory is asked, with the anchors of its carvers; `not_of_memory` the others.
     """
 
@@ -85,6 +97,7 @@ class Plan(msgspec.Struct, frozen=True):
     filtered: tuple[NotAsked, ...] = ()
     memory: bytes = b""
     not_of_memory: tuple[NotAsked, ...] = ()
+    lanes: tuple[Prepared, ...] = ()
 
     def served_only(self) -> frozenset[str]:
         """Return the ids of the rules whose matches correlations alone tell, as their authors want it. None of ours is

@@ -4,6 +4,9 @@ import json
 from collections.abc import Callable, Container, Mapping
 from typing import Any, get_args
 
+import msgspec
+
+from postvakt.detect.necessary import needed
 from postvakt.detect.plan import FORMAT, Asked, Node, Plan, Test
 from postvakt.model.correlation import Correlation
 from postvakt.model.rule import NotAsked, Rule
@@ -30,6 +33,11 @@ def _named(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _named(part) for key, part in value.items()}
     return [_named(part) for part in value] if isinstance(value, list) else value
+
+
+def _looked_into(test: Test) -> Test:
+    """Return a test with the texts that it needs, so that no worker has to read its expression for them."""
+    return msgspec.structs.replace(test, held=needed(test)) if test.op in ("glob", "regex") else test
 
 
 class Shelf:
@@ -123,7 +131,7 @@ class Shelf:
             format=FORMAT,
             rules=tuple(self._rules),
             not_asked=tuple(self._refused),
-            tests=tuple(self._tests),
+            tests=tuple(_looked_into(test) for test in self._tests),
             asked=tuple(self._asked),
             correlations=tuple(self._correlations),
             filtered=tuple(self._filtered),
