@@ -13,7 +13,7 @@ from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
 from postvakt.tables.rows import Read, Reader
 
-_BEGIN = rb"(?s)\A(?:\xef\xbb\xbf)?[\s\[]*\{.*"
+_BEGIN = rb"(?s)\A(?:\xef\xbb\xbf)?[\s\[]*\{"
 
 ARTIFACT = Artifact(
     name="event_json",
@@ -21,9 +21,9 @@ ARTIFACT = Artifact(
     tables=("event",),
     where="exports of winlogbeat, NXLog, Velociraptor, evtx_dump",
     heads=(
-        _BEGIN + rb'"System"\s*:\s*\{\s*"(?:Provider|EventID|TimeCreated|Channel|Computer|Level)"',
-        _BEGIN + rb'"winlog"\s*:\s*\{',
-        _BEGIN + rb'"winlog\.(?:channel|event_id|provider_name|computer_name|event_data\.)',
+        _BEGIN + rb'.*"System"\s*:\s*\{\s*"(?:Provider|EventID|TimeCreated|Channel|Computer|Level)"',
+        _BEGIN + rb'.*"winlog"\s*:\s*\{',
+        _BEGIN + rb'.*"winlog\.(?:channel|event_id|provider_name|computer_name|event_data\.)',
         _BEGIN + rb'(?=.*"event_id"\s*:).*"(?:log_name|event_data)"\s*:',
         _BEGIN + rb'(?=.*"EventID"\s*:\s*"?\d).*"(?:Channel|SourceName|EventRecordID)"\s*:',
         _BEGIN + rb'(?=.*"EventId"\s*:\s*"?\d).*"LogName"\s*:',

@@ -9,6 +9,7 @@ import msgspec
 
 from postvakt.evidence import unsupported
 from postvakt.evidence.custody import Reading
+from postvakt.evidence.heads import needed
 from postvakt.evidence.reading import Fault
 from postvakt.model.artifact import Artifact
 
@@ -68,34 +69,44 @@ class Recogniser:
     def __init__(self, artifacts: Sequence[Artifact]) -> None:
         self._artifacts = tuple(artifacts)
         self._paths = [tuple(re.compile(p) for p in artifact.paths) for artifact in artifacts]
-        self._heads = [tuple(re.compile(h) for h in artifact.heads) for artifact in artifacts]
+        self._starts = [(index, a.starts) for index, a in enumerate(artifacts) if a.starts]
+        self._heads = [
+            (index, needed(head), re.compile(head))
+            for index, artifact in enumerate(artifacts)
+            for head in artifact.heads
+        ]
         self.hive = next((a.name for a in artifacts if HIVE in a.starts), "registry")
 
     def look(self, reading: Reading) -> Look:
         """Return what the bytes say."""
         head = as_text(reading.head[:HEAD])
         hive_log = reading.head[:4] == HIVE and reading.head[28:32] in _LOG_TYPES
+        claims = () if hive_log else self._claims(reading.head, head)
+        begins = head.lstrip()
         return Look(
-            claims=() if hive_log else tuple(self._claims(reading.head, head)),
-            later=tuple(i for i, a in enumerate(self._artifacts) if any(s in reading.head for s in a.starts)),
+            claims=claims,
+            # Asked only of what nothing claims.
+            later=()
+            if claims
+            else tuple(i for i, starts in self._starts if any(s in reading.head for s in starts)),
             empty=reading.size == 0,
             zeros=reading.zeros,
             text=is_text(head),
             hive_log=hive_log,
-            familiar=next((name for start, name in FAMILIAR if head.lstrip().startswith(start)), ""),
+            familiar=next((name for start, name in FAMILIAR if begins.startswith(start)), ""),
             begins=reading.head[:8].hex(" "),
             image=unsupported.by_content(reading.head, reading.size),
         )
 
-    def _claims(self, raw: bytes, head: bytes) -> list[int]:
+    def _claims(self, raw: bytes, head: bytes) -> tuple[int, ...]:
         searched = head[: len(head.rstrip(b"\0")) + PADDING]
-        return [
-            index
-            for index, artifact in enumerate(self._artifacts)
-            if raw.startswith(artifact.starts)
-            or head.startswith(artifact.starts)
-            or any(pattern.search(searched) for pattern in self._heads[index])
-        ]
+        lowered = searched.lower()
+        found = {index for index, starts in self._starts if raw.startswith(starts) or head.startswith(starts)}
+        for index, held, pattern in self._heads:
+            # A text that is not there costs a tenth of a pattern that looks for it.
+            if index not in found and held in lowered and pattern.search(searched):
+                found.add(index)
+        return tuple(sorted(found))
 
     def choose(self, look: Look, path: str) -> Choice:
         """Return what a member is, by its content and its lower-case path."""
@@ -163,10 +174,13 @@ def as_text(head: bytes) -> bytes:
         return head[3:]
     pairs = len(head) // 2
     if pairs >= 8:
-        if head[1 : 2 * pairs : 2].count(0) > 0.9 * pairs and head[: 2 * pairs : 2].count(0) < 0.1 * pairs:
-            return _utf8(head, "utf-16-le")
-        if head[: 2 * pairs : 2].count(0) > 0.9 * pairs and head[1 : 2 * pairs : 2].count(0) < 0.1 * pairs:
-            return _utf8(head, "utf-16-be")
+        odd = head[1 : 2 * pairs : 2].count(0)
+        if odd > 0.9 * pairs or odd < 0.1 * pairs:
+            even = head[: 2 * pairs : 2].count(0)
+            if odd > 0.9 * pairs and even < 0.1 * pairs:
+                return _utf8(head, "utf-16-le")
+            if even > 0.9 * pairs and odd < 0.1 * pairs:
+                return _utf8(head, "utf-16-be")
     return head
 
 
