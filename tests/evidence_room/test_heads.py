@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from postvakt.artifacts import READERS
-from postvakt.evidence.heads import needed
+from postvakt.evidence.heads import needed, of_path
 
 HEADS = sorted({head for reader in READERS for head in reader.artifact.heads})
 
@@ -56,6 +56,20 @@ TEXTS = (b"abc", b"ABC", b"de", b".", b"1", b"x", b"zz", b"fgh", b"jKl", b"ww", 
 def test_what_a_pattern_is_found_in_holds_what_it_needs(flags: bytes, pattern: bytes, text: bytes) -> None:
     found = re.search(flags + pattern, text)
     assert found is None or needed(flags + pattern) in text.lower()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path"),
+    [
+        (r"\.log$", "/a.log"),
+        (r"(?i)\.LoG$", "/a.log"),
+        (r"(?i)s\.log$", "/\u017f.log"),
+        (r"\u00df+\.x", "/\u00df.x"),
+    ],
+)
+def test_a_path_is_found_in_any_letters(pattern: str, path: str) -> None:
+    assert of_path(pattern).found(path, path.lower())
+    assert not of_path(pattern).found("/b", "/b")
 
 
 def test_few_patterns_are_asked_of_every_beginning() -> None:

@@ -9,7 +9,7 @@ import msgspec
 
 from postvakt.evidence import unsupported
 from postvakt.evidence.custody import Reading
-from postvakt.evidence.heads import needed
+from postvakt.evidence.heads import of_head, of_path
 from postvakt.evidence.reading import Fault
 from postvakt.model.artifact import Artifact
 
@@ -68,13 +68,9 @@ class Recogniser:
 
     def __init__(self, artifacts: Sequence[Artifact]) -> None:
         self._artifacts = tuple(artifacts)
-        self._paths = [tuple(re.compile(p) for p in artifact.paths) for artifact in artifacts]
+        self._paths = [tuple(of_path(p) for p in artifact.paths) for artifact in artifacts]
         self._starts = [(index, a.starts) for index, a in enumerate(artifacts) if a.starts]
-        self._heads = [
-            (index, needed(head), re.compile(head))
-            for index, artifact in enumerate(artifacts)
-            for head in artifact.heads
-        ]
+        self._heads = [(index, of_head(head)) for index, a in enumerate(artifacts) for head in a.heads]
         self.hive = next((a.name for a in artifacts if HIVE in a.starts), "registry")
 
     def look(self, reading: Reading) -> Look:
@@ -102,9 +98,8 @@ class Recogniser:
         searched = head[: len(head.rstrip(b"\0")) + PADDING]
         lowered = searched.lower()
         found = {index for index, starts in self._starts if raw.startswith(starts) or head.startswith(starts)}
-        for index, held, pattern in self._heads:
-            # A text that is not there costs a tenth of a pattern that looks for it.
-            if index not in found and held in lowered and pattern.search(searched):
+        for index, sought in self._heads:
+            if index not in found and sought.found(searched, lowered):
                 found.add(index)
         return tuple(sorted(found))
 
@@ -112,12 +107,12 @@ class Recogniser:
         """Return what a member is, by its content and its lower-case path."""
         if look.hive_log:
             return Choice()
+        if look.claims and not (look.empty or look.zeros):
+            best = max(look.claims, key=lambda index: self._weight(index, path))
+            return Choice(self._artifacts[best].name)
         named = [i for i in self._named(path) if not (look.text and self._artifacts[i].binary)]
         if look.empty or look.zeros:
             return self._blank(look, named)
-        if look.claims:
-            best = max(look.claims, key=lambda index: self._weight(index, path))
-            return Choice(self._artifacts[best].name)
         for index in named:
             if self._fits(index, look) and not (look.image and not look.familiar):
                 return Choice(self._artifacts[index].name)
@@ -146,7 +141,7 @@ class Recogniser:
         found = [
             index
             for index, artifact in enumerate(self._artifacts)
-            if not artifact.needs_content and any(pattern.search(path) for pattern in self._paths[index])
+            if not artifact.needs_content and self._lies(index, path)
         ]
         return sorted(found, key=lambda index: -self._artifacts[index].rank)
 
@@ -159,7 +154,12 @@ class Recogniser:
         return look.text or not artifact.heads
 
     def _weight(self, index: int, path: str) -> tuple[int, bool, int]:
-        return self._artifacts[index].rank, any(p.search(path) for p in self._paths[index]), -index
+        return self._artifacts[index].rank, self._lies(index, path), -index
+
+    def _lies(self, index: int, path: str) -> bool:
+        """Tell whether a path is an artifact's place."""
+        lowered = path.lower()
+        return any(pattern.found(path, lowered) for pattern in self._paths[index])
 
 
 _LOG_TYPES = tuple(struct.pack("<I", kind) for kind in LOG_TYPES)
