@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from postvakt.model.table import Column, Facet, TableSpec
+from postvakt.tables import tally
 from postvakt.tables.rows import schema
 from postvakt.tables.tally import Tally
 
@@ -20,6 +21,11 @@ SPEC = TableSpec(
     host_column="who",
 )
 DAY = datetime(2021, 3, 3, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True, params=[0, tally.FEW_ROWS], ids=["told apart by Arrow", "told apart by us"])
+def _both_ways(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tally, "FEW_ROWS", request.param)
 
 
 def batch(*rows: tuple[int | None, str | None, int | None]) -> pa.RecordBatch:

@@ -21,6 +21,11 @@ MOST_WAITING = 1 << 19
 
 MOST_NAMES = 50
 
+FEW_ROWS = 64
+"""Rows of a small log are told apart in less time than it takes to ask Arrow to."""
+
+UNDATED = np.iinfo(np.int64).min
+"""Stands for the time of a numbered row that has none."""
 
 _Array = np.ndarray[Any, Any]
 _Runs = tuple[_Array, _Array, _Array, _Array]
@@ -39,17 +44,23 @@ class _Count:
 
     def add(self, times: np.ndarray[Any, Any], dated: np.ndarray[Any, Any]) -> None:
         self.records += len(times)
-        self.undated += int(len(times) - dated.sum())
-        known = times[dated]
+        known = times if np.count_nonzero(dated) == len(dated) else times[dated]
+        self.undated += len(times) - len(known)
         if not len(known):
             return
         low, high = int(known.min()), int(known.max())
         self.first = low if self.first is None else min(self.first, low)
         self.last = high if self.last is None else max(self.last, high)
+        if low // HOUR_MICROS == high // HOUR_MICROS:
+            self._hour(low // HOUR_MICROS, len(known))
+            return
         hours, counts = np.unique(known // HOUR_MICROS, return_counts=True)
         for hour, count in zip(hours.tolist(), counts.tolist(), strict=True):
-            if hour in self.hours or len(self.hours) < MOST_HOURS:
-                self.hours[hour] += count
+            self._hour(hour, count)
+
+    def _hour(self, hour: int, count: int) -> None:
+        if hour in self.hours or len(self.hours) < MOST_HOURS:
+            self.hours[hour] += count
 
 
 class Tally:
@@ -63,7 +74,7 @@ class Tally:
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count one batch."""
-        times, dated = _plain(batch.column("time").cast(pa.int64()))
+        times, dated = _plain(batch.column("time").view(pa.int64()))
         numbers, numbered = _numbers(batch, self.spec.sequence)
         splits = _splits(batch, self.spec.split)
         for name, rows in splits:
@@ -71,20 +82,24 @@ class Tally:
             count.add(times[rows], dated[rows])
             if numbers is not None and numbered is not None:
                 chosen = numbered[rows]
-                stamps = np.where(dated[rows], times[rows], np.iinfo(np.int64).min)
+                stamps = np.where(dated[rows], times[rows], UNDATED)
                 count.numbers.add(numbers[rows][chosen], stamps[chosen])
         there = {name for name, _ in splits}
+        alone = any(isinstance(rows, slice) for _, rows in splits)
         for facet in self.spec.facets:
-            rows = np.flatnonzero(_holds(batch, facet, self.spec.split, there))
+            rows = np.flatnonzero(_holds(batch, facet, self.spec.split, there, alone=alone))
             if len(rows):
                 self._facets.setdefault(facet.name, _Count()).add(times[rows], dated[rows])
         if self.spec.host_column:
             self._add_names(batch.column(self.spec.host_column))
 
     def _add_names(self, column: pa.Array) -> None:
-        for entry in pc.value_counts(column.drop_null()).to_pylist():
-            if entry["values"] in self._names or len(self._names) < MOST_NAMES:
-                self._names[entry["values"]] += entry["counts"]
+        names, codes = _coded(column)
+        counts = np.bincount(codes, minlength=len(names)).tolist()
+        # What stands behind the names counts the rows without one.
+        for name, count in zip(names, counts[: len(names)], strict=True):
+            if name in self._names or len(self._names) < MOST_NAMES:
+                self._names[name] += count
 
     def spans(self, source: str, evidence: str, size: int) -> list[Span]:
         """Return one Span per split value and facet; the source's bytes are counted with the first."""
@@ -120,18 +135,21 @@ class Tally:
         ]
 
 
-def _holds(batch: pa.RecordBatch, facet: Facet, split: str | None, there: set[str]) -> _Array:
-    """Return which rows belong to a facet; `there` are the values of the column that rows are split by."""
+def _holds(batch: pa.RecordBatch, facet: Facet, split: str | None, there: set[str], *, alone: bool) -> _Array:
+    """Return which rows belong to a facet; `there` are the values of the column that rows are split by, `alone` says
+    that all rows have the only one."""
     found = np.zeros(batch.num_rows, bool)
     for every in facet.any_of:
         if any(column == split and str(value) not in there for column, value in every):
             continue
         held = np.ones(batch.num_rows, bool)
         for column, value in every:
+            if alone and column == split:
+                continue
             told = batch.column(column)
             # Of a known type: guessing it has Arrow look for a library of dates each time.
             same = pc.equal(told, pa.scalar(value, told.type))
-            held &= pc.fill_null(same, False).to_numpy(zero_copy_only=False)
+            held &= (pc.fill_null(same, False) if same.null_count else same).to_numpy(zero_copy_only=False)
         found |= held
     return found
 
@@ -139,15 +157,26 @@ def _holds(batch: pa.RecordBatch, facet: Facet, split: str | None, there: set[st
 def _splits(batch: pa.RecordBatch, column: str | None) -> list[tuple[str, Any]]:
     if column is None:
         return [("", slice(None))]
-    encoded = batch.column(column).cast(pa.string()).dictionary_encode()
-    names = encoded.dictionary.to_pylist()
-    if len(names) == 1 and not encoded.null_count:
+    values = batch.column(column)
+    names, codes = _coded(values if pa.types.is_string(values.type) else values.cast(pa.string()))
+    if len(names) == 1 and not values.null_count:
         return [(names[0], slice(None))]
-    codes = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
     return [
-        (names[code] if code >= 0 else "", np.flatnonzero(codes == code))
+        (names[code] if code < len(names) else "", np.flatnonzero(codes == code))
         for code in np.unique(codes).tolist()
     ]
+
+
+def _coded(values: pa.Array) -> tuple[list[str], _Array]:
+    """Return the distinct texts of a column, and for each row the place of its own among them; behind them for null."""
+    if len(values) <= FEW_ROWS:
+        told = values.to_pylist()
+        places = {text: place for place, text in enumerate(dict.fromkeys(t for t in told if t is not None))}
+        return list(places), np.array([places.get(text, len(places)) for text in told], np.int64)
+    encoded = values.dictionary_encode()
+    names = encoded.dictionary.to_pylist()
+    codes = encoded.indices
+    return names, (pc.fill_null(codes, len(names)) if codes.null_count else codes).to_numpy()
 
 
 def _numbers(
@@ -210,4 +239,4 @@ def _joined(pieces: "list[_Runs]") -> "_Runs":
 
 
 def _stamp(value: Any) -> int | None:
-    return None if value == np.iinfo(np.int64).min else int(value)
+    return None if value == UNDATED else int(value)
