@@ -3,10 +3,11 @@
 import contextlib
 import functools
 import gc
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from postvakt import detect
@@ -191,7 +192,9 @@ class Part:
         self._writer = writer
         self._gathered = gathered
         self._sources: list[str] = []
+        self._plain = schema(spec)
         self._waiting: list[pa.RecordBatch] = []
+        self._read_from: list[str] = []
         self._rows = self._bytes = 0
 
     def _ref(self) -> PartRef:
@@ -207,9 +210,14 @@ class Part:
         """Take in one batch of a member."""
         if source not in self._sources[-1:]:
             self._sources.append(source)
-        self._waiting.append(stamped(self._spec, batch, self._evidence, source))
+        if not batch.schema.equals(self._plain):
+            batch = pa.RecordBatch.from_arrays(
+                [batch.column(n) for n in self._plain.names], schema=self._plain
+            )
+        self._waiting.append(batch)
+        self._read_from.append(source)
         self._rows += batch.num_rows
-        self._bytes += batch.nbytes
+        self._bytes += batch.nbytes + _stamp_bytes(batch.num_rows, self._evidence, source)
         if self._rows >= WAITING_ROWS or self._bytes >= WAITING_BYTES:
             self._settle()
 
@@ -218,7 +226,9 @@ class Part:
         if not self._waiting:
             return
         batch = self._waiting[0] if len(self._waiting) == 1 else pa.concat_batches(self._waiting)
-        self._waiting, self._rows, self._bytes = [], 0, 0
+        rows = [one.num_rows for one in self._waiting]
+        batch = stamped(self._spec, batch, self._evidence, list(zip(self._read_from, rows, strict=True)))
+        self._waiting, self._read_from, self._rows, self._bytes = [], [], 0, 0
         self._gathered.ask(self._spec.name, batch, self._ref(), self._writer.rows)
         self._writer.write(batch)
 
@@ -228,14 +238,21 @@ class Part:
         self._gathered.parts.append(self._ref())
 
 
-def stamped(spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, source: str) -> pa.RecordBatch:
-    """Return a batch with the columns that say where it was read."""
+def stamped(
+    spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, sources: Sequence[tuple[str, int]]
+) -> pa.RecordBatch:
+    """Return a batch with the columns that say where it was read: sources, each with its number of rows."""
+    names, rows = zip(*sources, strict=True)
+    places = pa.array(np.repeat(np.arange(len(names)), rows))
+    constant = {
+        "evidence": pa.repeat(pa.scalar(evidence_id, pa.string()), batch.num_rows),
+        "source": pa.array(names, pa.string()).take(places),
+    }
     target = schema(spec, stamped=True)
-    constant = {"evidence": evidence_id, "source": source}
-    columns = [
-        pa.repeat(pa.scalar(constant[name], pa.string()), batch.num_rows)
-        if name in constant
-        else batch.column(name)
-        for name in target.names
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=target)
+    held = dict(zip(batch.schema.names, batch.columns, strict=True)) | constant
+    return pa.RecordBatch.from_arrays([held[name] for name in target.names], schema=target)
+
+
+def _stamp_bytes(rows: int, *texts: str) -> int:
+    """Return the bytes that texts take in so many rows, each with its place in its column."""
+    return sum((len(text.encode()) + 4) * rows for text in texts)
