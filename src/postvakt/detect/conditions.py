@@ -1,7 +1,6 @@
 """A rule's condition made ready for columns: cheap questions first, dear ones only of the rows that are left."""
 
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Protocol
 
 import msgspec
@@ -125,9 +124,7 @@ def ready(node: Node, tests: Sequence[Test]) -> Condition:
     if node.op == "not":
         return Not(ready(node.parts[0], tests))
     kind: Callable[[Sequence[Condition], int], Condition] = Every if node.op == "and" else Some
-    parts = [ready(part, tests) for part in _flat(node)]
-    if node.op == "or":
-        parts = _merged(parts)
+    parts = _any_of(_flat(node), tests) if node.op == "or" else [ready(part, tests) for part in _flat(node)]
     if len(parts) == 1:
         return parts[0]
     return kind(sorted(parts, key=lambda part: part.cost), max((part.cost for part in parts), default=0))
@@ -141,14 +138,20 @@ def _flat(node: Node) -> list[Node]:
     return parts
 
 
-def _merged(parts: list[Condition]) -> list[Condition]:
-    """Make one question of all literal tests of a field."""
-    literals = sorted((p for p in parts if isinstance(p, Literal)), key=lambda p: p.field)
-    merged: list[Condition] = [
-        Literal(field, frozenset().union(*(part.tests for part in group)))
-        for field, group in groupby(literals, key=lambda p: p.field)
-    ]
-    return merged + [part for part in parts if not isinstance(part, Literal)]
+def _any_of(nodes: Sequence[Node], tests: Sequence[Test]) -> list[Condition]:
+    """Return alternatives made ready, with one question of all literal tests of a field."""
+    literal: dict[str, set[int]] = {}
+    others: list[Condition] = []
+    for node in nodes:
+        if node.op == "test" and answers(tests[node.test]):
+            literal.setdefault(tests[node.test].field, set()).add(node.test)
+            continue
+        part = ready(node, tests)
+        if isinstance(part, Literal):
+            literal.setdefault(part.field, set()).update(part.tests)
+        else:
+            others.append(part)
+    return [*(Literal(field, frozenset(literal[field])) for field in sorted(literal)), *others]
 
 
 def tests_of(node: Node) -> list[int]:

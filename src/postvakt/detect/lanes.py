@@ -23,7 +23,7 @@ MOST_MIXTURES = 64
 class Demand(msgspec.Struct, frozen=True):
     """What is to be asked of events of certain ids: which questions, and of each field the ids that matter."""
 
-    asked: frozenset[int]
+    asked: tuple[Question, ...]
     ids: dict[str, Ids | None]
     triggers: tuple[str, ...]
 
@@ -32,9 +32,14 @@ class Lane:
     """A view's rules. It makes itself ready when the first of its rows comes."""
 
     def __init__(
-        self, spec: TableSpec, plan: Plan, prepared: Prepared, made: dict[tuple[int, ...], Literals]
+        self,
+        spec: TableSpec,
+        plan: Plan,
+        prepared: Prepared,
+        made: dict[tuple[int, ...], Literals],
+        conditions: dict[int, Condition],
     ) -> None:
-        """`made` are the literals that lanes share: two views of one kind of event are asked the same."""
+        """`made` and `conditions` are what lanes share: two views of one kind of event are asked the same."""
         self.view: View = VIEWS[prepared.view]
         self._spec = spec
         self._plan = plan
@@ -43,7 +48,7 @@ class Lane:
         self._made = made
         self._literals: dict[str, Literals] = {}
         self._feeds: dict[str, tuple[Feed, ...]] = {}
-        self._conditions: dict[int, Condition] = {}
+        self._conditions = conditions
         self._demands: dict[Ids, Demand] = {}
 
     @property
@@ -67,38 +72,33 @@ class Lane:
             return
         demand = self._demand(frame, within)
         columns = _Columns(self, frame, within, demand)
-        for place, rows in self._candidates(columns, demand, within):
-            held = self._condition(place).holds(columns, rows)
+        for asked, rows in self._candidates(columns, demand, within):
+            held = self._condition(asked).holds(columns, rows)
             if held.any():
-                asked = self._plan.asked[self._questions[place].asked]
-                yield self._plan.rules[asked.rule].id, rows[held]
+                yield self._plan.rules[self._plan.asked[asked].rule].id, rows[held]
 
-    def _condition(self, place: int) -> Condition:
-        """Return a question's condition; most are never needed, so each is made ready when it first is."""
-        condition = self._conditions.get(place)
+    def _condition(self, asked: int) -> Condition:
+        """Return what a rule asks; most are never needed, so each is made ready when it first is."""
+        condition = self._conditions.get(asked)
         if condition is None:
-            asked = self._plan.asked[self._questions[place].asked]
-            condition = self._conditions[place] = ready(asked.condition, self._tests)
+            condition = self._conditions[asked] = ready(self._plan.asked[asked].condition, self._tests)
         return condition
 
     def _candidates(self, columns: "_Columns", demand: Demand, within: Mask) -> Iterator[tuple[int, Numbers]]:
-        """Yield the questions whose trigger occurred, with the rows that it occurred in."""
-        found: set[int] = set()
-        for field in demand.triggers:
-            for test in columns[field].hits:
-                found.update(self._triggered.get(test, ()))
+        """Yield the rules whose trigger occurred, with the rows that it occurred in."""
+        passed = {test for field in demand.triggers for test in columns[field].hits}
         every = np.flatnonzero(within)
-        for place in sorted((found | self._always) & demand.asked):
-            trigger = self._questions[place].trigger
+        for question in demand.asked:
+            trigger = question.trigger
             if trigger is None:
-                yield place, every
-                continue
-            marked = np.zeros(len(within), bool)
-            for field in {self._tests[test].field for test in trigger}:
-                passing = columns[field].passing(trigger)
-                if passing is not None:
-                    marked |= passing
-            yield place, np.flatnonzero(marked)
+                yield question.asked, every
+            elif not trigger.isdisjoint(passed):
+                marked = np.zeros(len(within), bool)
+                for field in question.looks:
+                    passing = columns[self._packed.fields[field]].passing(trigger)
+                    if passing is not None:
+                        marked |= passing
+                yield question.asked, np.flatnonzero(marked)
 
     @cached_property
     def _guarded(self) -> Condition | None:
@@ -108,22 +108,6 @@ class Lane:
     @cached_property
     def _packed(self) -> Questions:
         return Questions.of(self._prepared)
-
-    @property
-    def _questions(self) -> tuple[Question, ...]:
-        return self._packed.questions
-
-    @cached_property
-    def _triggered(self) -> dict[int, list[int]]:
-        found: dict[int, list[int]] = {}
-        for place, question in enumerate(self._questions):
-            for test in question.trigger or ():
-                found.setdefault(test, []).append(place)
-        return found
-
-    @cached_property
-    def _always(self) -> frozenset[int]:
-        return frozenset(place for place, q in enumerate(self._questions) if q.trigger is None)
 
     @cached_property
     def _literal(self) -> dict[str, tuple[int, ...]]:
@@ -152,18 +136,20 @@ class Lane:
         return self._demands[present]
 
     def _demanded(self, present: Ids) -> Demand:
-        asked = frozenset(
-            place for place, q in enumerate(self._questions) if q.ids is None or not q.ids.isdisjoint(present)
-        )
-        ids: dict[str, Ids | None] = {}
-        triggers = set()
-        for place in sorted(asked):
-            question = self._questions[place]
-            triggers |= {self._tests[test].field for test in question.trigger or ()}
-            for field in (self._packed.fields[at] for at in question.fields):
+        asked = tuple(q for q in self._packed.questions if q.ids is None or not q.ids.isdisjoint(present))
+        ids: dict[int, Ids | None] = {}
+        triggers: set[int] = set()
+        for question in asked:
+            triggers.update(question.looks)
+            for field in question.fields:
                 before = ids.get(field, frozenset())
                 ids[field] = None if before is None or question.ids is None else before | question.ids
-        return Demand(asked, ids, tuple(sorted(triggers)))
+        names = self._packed.fields
+        return Demand(
+            asked,
+            {names[field]: matter for field, matter in ids.items()},
+            tuple(sorted(names[field] for field in triggers)),
+        )
 
 
 class _Columns:

@@ -96,7 +96,7 @@ class Literals:
         found = self._folded.found(fold(text))
         if self._cased:
             found += self._cased.found(text)
-        if self._by_number and text[:1] in "-0123456789":
+        if text[:1] in "-0123456789" and self._by_number:
             found += self._by_number.get(number_of(text), ())
         doubtful = self._confirmed.intersection(found)
         failed = {number for number in doubtful if not says(self._asked[number])(text)}
@@ -104,11 +104,18 @@ class Literals:
 
     @cached_property
     def _folded(self) -> "_Search":
-        return _Search(entry for entry in self._tests if "c" not in entry[1].flags or needed(entry[1]))
+        return _Search(entry for entry in self._tests if entry[0] not in self._by_case)
 
     @cached_property
     def _cased(self) -> "_Search":
-        return _Search(entry for entry in self._tests if "c" in entry[1].flags and not needed(entry[1]))
+        return _Search(entry for entry in self._tests if entry[0] in self._by_case)
+
+    @cached_property
+    def _by_case(self) -> frozenset[int]:
+        """The tests to which case matters and that texts alone decide."""
+        return frozenset(
+            number for number, test in self._tests if "c" in test.flags and number not in self._confirmed
+        )
 
     @cached_property
     def _by_number(self) -> dict[int | None, list[int]]:
@@ -274,16 +281,14 @@ class _Search:
         if len(self._starts) + len(self._ends) > MOST_LENGTHS:
             self._starts, self._ends = [], []
             texts |= dict.fromkeys((*starts, *ends))
-        self._searched = [
-            (text, inside.get(text, ()), starts.get(text, ()), ends.get(text, ())) for text in texts
-        ]
         self._texts = tuple(texts)
+        self._searched = (inside, starts, ends)
         self._longest = max(map(len, texts), default=0)
         self._automaton: Any = None
         self._looked = 0
 
     def __bool__(self) -> bool:
-        return bool(self._whole or self._last or self._starts or self._ends or self._searched)
+        return bool(self._whole or self._last or self._starts or self._ends or self._texts)
 
     def found(self, text: str) -> list[int]:
         """Return the tests whose text stands where they want it, some more than once."""
@@ -296,13 +301,14 @@ class _Search:
         for length, table in self._ends:
             if text[length:] in table:
                 found += table[text[length:]]
+        inside, starts, ends = self._searched
         for place in self._places(text) if self._texts else ():
-            held, inside, starts, ends = self._searched[place]
-            found += inside
-            if starts and text.startswith(held):
-                found += starts
-            if ends and text.endswith(held):
-                found += ends
+            held = self._texts[place]
+            found += inside.get(held, ())
+            if held in starts and text.startswith(held):
+                found += starts[held]
+            if held in ends and text.endswith(held):
+                found += ends[held]
         return found
 
     def _places(self, text: str) -> Iterable[int]:

@@ -6,6 +6,7 @@ import msgspec
 import numpy as np
 import pyarrow as pa
 
+from postvakt.detect.conditions import Condition
 from postvakt.detect.frame import Frame, Numbers
 from postvakt.detect.lanes import Lane
 from postvakt.detect.literals import Literals
@@ -31,10 +32,12 @@ class Matcher:
     def __init__(self, plan: Plan, tables: Sequence[TableSpec]) -> None:
         specs = {spec.name: spec for spec in tables}
         made: dict[tuple[int, ...], Literals] = {}
+        conditions: dict[int, Condition] = {}
         self._lanes: dict[str, list[Lane]] = {}
         for lane in plan.lanes or prepared(plan, tables):
             if lane.table in specs:
-                self._lanes.setdefault(lane.table, []).append(Lane(specs[lane.table], plan, lane, made))
+                ready = Lane(specs[lane.table], plan, lane, made, conditions)
+                self._lanes.setdefault(lane.table, []).append(ready)
 
     def match(self, table: str, batch: pa.RecordBatch) -> list[Hit]:
         """Return the rows of a batch that rules match, by row and rule; a table that no rule asks gives none."""

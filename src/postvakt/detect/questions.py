@@ -24,11 +24,12 @@ Ids = frozenset[int]
 class Question(msgspec.Struct, frozen=True, array_like=True):
     """A rule in a lane: no row matches unless a test of `trigger` passes (None: any row may) and its id is in `ids`.
 
-    `asked` is its place in the plan's `asked`; `fields` are places in the lane's.
+    `asked` is its place in the plan's `asked`; `fields` are places in the lane's, `looks` those that the trigger asks.
     """
 
     asked: int
     fields: tuple[int, ...]
+    looks: tuple[int, ...]
     trigger: Clause | None
     ids: Ids | None
 
@@ -115,7 +116,8 @@ class _Worked:
             for clause in needed:
                 named = self._ids(clause)
                 ids = named if ids is None else ids & named if named is not None else ids
-        return Question(place, self._places(numbers), lightest_of(needed, self._weights), ids)
+        trigger = lightest_of(needed, self._weights)
+        return Question(place, self._places(numbers), self._places(sorted(trigger or ())), trigger, ids)
 
     def _ids(self, clause: Clause) -> Ids | None:
         """Return the event ids that a clause confines a rule to, None where it does not."""
