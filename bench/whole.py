@@ -16,7 +16,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from postvakt import artifacts, detect, evidence
-from postvakt.commands import plans, work
+from postvakt.commands import work
 from postvakt.commands.gathering import plan_of
 from postvakt.model.evidence import Member
 from postvakt.model.task import ParseResult
@@ -59,6 +59,8 @@ def scan(path: str, case_root: str, _: str = "") -> Counter[str]:
 
 def compile_rules(path: str, case_root: str, rules: str = "") -> Counter[str]:
     """Leave the compiled rules in a case, with their name, which a worker is told."""
+    from postvakt.commands import plans  # No worker loads what compiles.
+
     case = _case(path, case_root)
     plan = plans.prepare(case, plans.packs([rules] if rules else [], [], []))
     case.path(PLAN).write_text(plan.hash)

@@ -6,8 +6,9 @@ import pytest
 from postvakt import detect
 from postvakt.commands import readers
 from postvakt.content import library
-from postvakt.memory.carving import MEM_CARVED, of_windows
-from postvakt.memory.sweep import MEM_YARA, Row, Sweep
+from postvakt.memory.carving import of_windows
+from postvakt.memory.found import MEM_CARVED, MEM_YARA
+from postvakt.memory.sweep import Row, Sweep
 from postvakt.model.marks import Mark, Marks, RuleMarks
 from postvakt.model.table import TableSpec
 from postvakt.tables.rows import Rows, batches, schema

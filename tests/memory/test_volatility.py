@@ -13,7 +13,7 @@ from postvakt.artifacts import READERS
 from postvakt.evidence import custody
 from postvakt.evidence.recognise import Recogniser
 from postvakt.memory import READERS as MEMORY
-from postvakt.memory.volatility import VOLATILITY_JSON, VOLATILITY_READER
+from postvakt.memory.readers import VOLATILITY_JSON, VOLATILITY_READER
 from postvakt.model.gap import Gap
 from tests.artifacts.sources import Row, alone, pieces
 

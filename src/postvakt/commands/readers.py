@@ -1,10 +1,9 @@
 """Everything that is read, by name: artifacts of files and of memory, and the tables that rules are asked of."""
 
 from postvakt import artifacts, memory
-from postvakt.memory.carving import MEM_CARVED
-from postvakt.memory.sweep import MEM_YARA
+from postvakt.memory.found import MEM_CARVED, MEM_YARA
+from postvakt.memory.readers import VOLATILITY_READER
 from postvakt.memory.tables import TABLES as MEMORY
-from postvakt.memory.volatility import VOLATILITY_READER
 
 READERS = (*artifacts.READERS, *memory.READERS, VOLATILITY_READER)
 BY_NAME = {reader.artifact.name: reader for reader in READERS}

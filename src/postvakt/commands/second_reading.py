@@ -1,7 +1,6 @@
 """A memory image read a second time by MemProcFS, where that is installed; what both tell is told once."""
 
 from collections.abc import Iterator
-from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
@@ -36,7 +35,12 @@ class ReadAgain(msgspec.Struct, frozen=True, kw_only=True):
 
 def engine() -> str:
     """Return name and version of the engine, empty where it is not installed: they belong to a task's identity."""
-    return f"{memprocfs.PACKAGE} {version(memprocfs.PACKAGE)}" if memprocfs.available() else ""
+    if not memprocfs.available():
+        return ""
+    # It loads a reader of mail and one of zips.
+    from importlib.metadata import version
+
+    return f"{memprocfs.PACKAGE} {version(memprocfs.PACKAGE)}"
 
 
 def read_again(spec: ReadAgain) -> ParseResult:

@@ -5,6 +5,6 @@
 
 from postvakt.memory.opening import ARTIFACT, Opened, opened
 from postvakt.memory.physical import Image, Physical, RefusedError, Run
-from postvakt.memory.reader import READER, READERS
+from postvakt.memory.readers import READER, READERS
 
 __all__ = ["ARTIFACT", "READER", "READERS", "Image", "Opened", "Physical", "RefusedError", "Run", "opened"]

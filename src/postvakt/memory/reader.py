@@ -10,7 +10,7 @@ from postvakt.memory import crashdump, kernel, programs, rows
 from postvakt.memory.builds import Build
 from postvakt.memory.machine import Machine
 from postvakt.memory.network import Endpoints
-from postvakt.memory.opening import ARTIFACT, MINIDUMP, Opened, opened
+from postvakt.memory.opening import ARTIFACT, Opened, opened
 from postvakt.memory.physical import RefusedError
 from postvakt.memory.regions import Region, regions
 from postvakt.memory.rows import Row, Seen
@@ -22,14 +22,12 @@ from postvakt.memory.tables import (
     MEM_PROCESS,
     MEM_REGION,
     OWN,
-    TABLES,
 )
 from postvakt.memory.userland import Module, modules
-from postvakt.model.artifact import Artifact
 from postvakt.model.clock import iso
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Clue, Gap
-from postvakt.tables.rows import Read, Reader, batches
+from postvakt.tables.rows import Read, batches
 
 MOST_REGIONS = 1 << 22
 MOST_MODULES = 1 << 20
@@ -37,28 +35,6 @@ MOST_MODULES = 1 << 20
 HOST = re.compile(r"[A-Za-z0-9_\-]{1,15}")
 HOST_WEIGHT = 50
 """Below a hive's own name, above a path: programs may change their environment."""
-
-MEMORY_IMAGE = Artifact(
-    name=ARTIFACT,
-    title="Memory images: crash dumps, LiME, ELF cores, dumps of one program",
-    tables=tuple(spec.name for spec in TABLES),
-    where="as acquired, or MEMORY.DMP and w3wp*.dmp on the server",
-    starts=(b"PAGEDU64", b"EMiL", MINIDUMP + b"\x93\xa7"),
-    heads=(rb"\A\x7fELF\x02\x01[\x00-\xff]{10}\x04\x00\x3e\x00",),
-    rank=5,
-)
-MEMORY_RAW = Artifact(
-    name="memory_raw",
-    title="Memory images without a header: raw",
-    tables=MEMORY_IMAGE.tables,
-    where="as acquired: *.raw, *.mem, *.vmem, *.dmp",
-    paths=(
-        r"\.(?:raw|mem|vmem|dmp|lime|core)$",
-        r"(?:^|/)[^/]*(?:memdump|physmem|winpmem|memory)[^/]*\.(?:bin|img|dd)$",
-    ),
-    binary=True,
-)
-"""Apart from the other, because what has no header is told by its name alone."""
 
 
 def parse(source: Source) -> Iterator[Read]:
@@ -72,11 +48,6 @@ def parse(source: Source) -> Iterator[Read]:
                 yield from _machine(image)
     except RefusedError as why:
         yield Gap(artifact=ARTIFACT, why=why.why, detail=why.detail)
-
-
-READER = Reader(artifact=MEMORY_IMAGE, tables=TABLES, parse=parse)
-RAW_READER = Reader(artifact=MEMORY_RAW, tables=TABLES, parse=parse)
-READERS = (READER, RAW_READER)
 
 
 def _program(image: Opened, source: Source) -> Iterator[Read]:

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from postvakt.memory.carving import MEM_CARVED, PLACE, Held, Item, Keeper, Stretch, carve
+from postvakt.memory.carving import Held, Item, Keeper, Stretch, carve
+from postvakt.memory.found import MEM_CARVED, MEM_YARA
 from postvakt.model.gap import Gap
 from postvakt.model.marks import Finder, Mark, RuleMarks
-from postvakt.model.table import Column, TableSpec
 
 UNATTRIBUTED = "unattributed"
 EXCERPT = 80
@@ -18,24 +18,6 @@ MOST_OF_A_PATTERN = 16
 """Rows of one rule's pattern in one stretch."""
 MOST_OF_A_RULE = 1000
 """Rows of one rule in one image; what comes after is counted."""
-
-MEM_YARA = TableSpec(
-    name="mem_yara",
-    title="What YARA found in memory",
-    locator="offset",
-    logsources=(),
-    columns=(
-        Column("rule", about="the rule's id"),
-        Column("pattern", about="the pattern of the rule that occurs least often there"),
-        Column("text", kind="message", about="the bytes that matched, bounded"),
-        Column("size", "int", unit="bytes"),
-        Column("also", about="the rule's other patterns that occur in the same memory"),
-        Column("told", about="what the rule saw, in a sentence"),
-        *PLACE,
-    ),
-    split="process",
-    told_by=("rule", "told"),
-)
 
 
 class Region(msgspec.Struct, frozen=True):

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from postvakt.memory.readers import VOLATILITY_JSON
 from postvakt.memory.tables import (
     MEM_HANDLE,
     MEM_MODULE,
@@ -21,13 +22,12 @@ from postvakt.memory.tables import (
     MEM_SERVICE,
 )
 from postvakt.memory.volatility_rows import MAKERS, Named, Object, number, text
-from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Gap
 from postvakt.model.table import TableSpec
-from postvakt.tables.rows import Read, Reader, batches
+from postvakt.tables.rows import Read, batches
 
-ARTIFACT = "volatility_json"
+ARTIFACT = VOLATILITY_JSON.name
 CHILDREN = "__children"
 """What Volatility adds to each row, in JSON and in JSON lines."""
 
@@ -38,19 +38,6 @@ LIMIT = 128 << 20
 MOST_ROWS = 1 << 21
 MOST_FAULTS = 64
 """Places that are no JSON after which a file is given up."""
-
-TABLES = (MEM_PROCESS, MEM_MODULE, MEM_NETCONN, MEM_REGION, MEM_HANDLE, MEM_SERVICE)
-VOLATILITY_JSON = Artifact(
-    name=ARTIFACT,
-    title="What Volatility 3 found in memory, as JSON",
-    tables=tuple(spec.name for spec in TABLES),
-    where="vol -r json windows.pslist (pstree, psscan, cmdline, dlllist, netscan, malfind, modules...) > file.json",
-    heads=(
-        rb'(?s)\A(?:Volatility 3 Framework [^\[{]*)?\s*(?:\[\s*)?\{\s*"(?=.*?"__children"\s*:\s*\[)',
-        rb"\AVolatility 3 Framework \d",
-    ),
-    rank=2,
-)
 
 
 class Plugin(msgspec.Struct, frozen=True):
@@ -105,9 +92,6 @@ def parse(source: Source) -> Iterator[Read]:
     elif not document.troubles:
         yield _gap("unsupported", "no JSON: have Volatility write it with `-r json`")
     yield from document.gaps()
-
-
-VOLATILITY_READER = Reader(artifact=VOLATILITY_JSON, tables=TABLES, parse=parse)
 
 
 def plugin_of(values: Mapping[str, Any]) -> Plugin | None:

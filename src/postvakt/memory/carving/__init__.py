@@ -15,14 +15,11 @@ from postvakt.memory.carving.stretches import (
     of_spaces,
     of_windows,
 )
-from postvakt.memory.carving.table import MEM_CARVED, PLACE
 
 __all__ = [
     "CONTEXT",
-    "MEM_CARVED",
     "OVERLAP",
     "PAGE",
-    "PLACE",
     "WINDOW",
     "Held",
     "Item",

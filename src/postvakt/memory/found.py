@@ -1,4 +1,5 @@
-"""What was carved, as one table: text and where it stands, with the fields of the log it is a line of."""
+"""The tables of what is found by going through memory: what was carved, as text with the fields of the log it is a line
+of, and what YARA matched; each with where it stands."""
 
 from postvakt.model.table import Column, LogSource, TableSpec
 
@@ -122,4 +123,22 @@ MEM_CARVED = TableSpec(
         *(Column(name) for name in ("SID", "REQID", "ACTID", "BLD", "USID")),
     ),
     split="kind",
+)
+
+MEM_YARA = TableSpec(
+    name="mem_yara",
+    title="What YARA found in memory",
+    locator="offset",
+    logsources=(),
+    columns=(
+        Column("rule", about="the rule's id"),
+        Column("pattern", about="the pattern of the rule that occurs least often there"),
+        Column("text", kind="message", about="the bytes that matched, bounded"),
+        Column("size", "int", unit="bytes"),
+        Column("also", about="the rule's other patterns that occur in the same memory"),
+        Column("told", about="what the rule saw, in a sentence"),
+        *PLACE,
+    ),
+    split="process",
+    told_by=("rule", "told"),
 )
