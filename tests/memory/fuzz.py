@@ -1,7 +1,7 @@
 """`python -m tests.memory.fuzz --seconds N [--seed N] [--part PART...]`: hostile images until time is up.
 
-Each round bends one image by a seed of its own, reads it to its end and says so; a crash, an image that takes too long
-or too much memory ends the run with the seed that does it again.
+Each round bends one image, or what another tool tells of one, by a seed of its own, reads it to its end and says so; a
+crash, a round that takes too long or too much memory ends the run with the seed that does it again.
 """
 
 import argparse
@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from postvakt.memory.carving import of_windows
 from postvakt.memory.sweep import Sweep
-from tests.memory import dumps, whole
+from tests.memory import dumps, hostile, whole
 from tests.memory.carving import ECP, IIS, PROXY, REQUEST, at, found_by, windows
 from tests.memory.reading import Told
 from tests.memory.test_containers import MEMORY as IMAGE
@@ -30,6 +30,8 @@ PARTS = {
     "minidump": ["minidump"],
     "bytes": ["bytes"],
     "spaces": ["spaces"],
+    "volatility": ["volatility"],
+    "memprocfs": ["memprocfs"],
 }
 SNAPSHOT = dumps.snapshot([(0, 0, PAGES // 2), (PAGES // 2, PAGES // 2, PAGES - PAGES // 2)])
 
@@ -61,6 +63,16 @@ def one_round(name: str, seed: int, folder: Path) -> None:
     chance = random.Random(f"{name} {seed}")
     if name == "bytes":
         list(Sweep(found_by()).rows(of_windows(windows(at(pieces(chance))))))
+        return
+    if name == "volatility":
+        hostile.read_volatility(
+            hostile.volatility(chance), chance.choice(("answer.json", "windows.psscan.json"))
+        )
+        return
+    if name == "memprocfs":
+        path = folder / "image.raw"
+        path.write_bytes(b"")
+        hostile.read_memprocfs(hostile.memprocfs_told(chance), path, chance)
         return
     path = folder / chance.choice(("image.vmem", "image.raw"))
     if name == "beside":

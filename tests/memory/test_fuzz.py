@@ -1,4 +1,4 @@
-"""Hostile images: whatever the bytes, rows and gaps come out, soon."""
+"""Hostile images, and hostile words of other tools: whatever the bytes, rows and gaps come out, soon."""
 
 import random
 import struct
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.memory import dumps
+from tests.memory import dumps, hostile
 from tests.memory.reading import Told
 from tests.memory.test_containers import CONTAINERS
 from tests.memory.test_minidump import full, memory
@@ -65,3 +65,23 @@ def test_only_rows_gaps_and_clues_come_out(name: str, tmp_path: Path) -> None:
         read = Told(path)
         assert time.monotonic() - begun < PATIENCE
         assert read.rows["mem_image"] or read.gaps
+
+
+def test_what_volatility_told_bent() -> None:
+    chance = random.Random("volatility")
+    for _ in range(120):
+        content = hostile.volatility(chance)
+        begun = time.monotonic()
+        hostile.read_volatility(content)
+        assert time.monotonic() - begun < PATIENCE
+
+
+def test_what_the_process_of_memprocfs_told_bent(tmp_path: Path) -> None:
+    chance = random.Random("memprocfs")
+    path = tmp_path / "image.raw"
+    path.write_bytes(b"")
+    for _ in range(80):
+        content = hostile.memprocfs_told(chance)
+        begun = time.monotonic()
+        hostile.read_memprocfs(content, path, chance)
+        assert time.monotonic() - begun < PATIENCE

@@ -4,12 +4,14 @@ A stand-in with the engine's interface plays what the built images have not (han
 what the real engine does when it fails; the real one is asked in `test_memprocfs_real`.
 """
 
+import json
 import os
 import shutil
 import time
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -17,6 +19,7 @@ from postvakt.memory import memprocfs
 from postvakt.memory.memprocfs_registry import OF_INTEREST, shown
 from postvakt.model.gap import Gap
 from postvakt.tables.rows import Rows
+from tests.memory.hostile import Fed
 
 STANDIN = Path(__file__).with_name("standin.py")
 OURS = frozenset((4, 8, 12))
@@ -214,6 +217,89 @@ def test_long_texts_are_cut(image: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("MODE", "long")
     rows, _ = told(image)
     assert len(rows["mem_process"][0]["CommandLine"]) == 32_768
+
+
+def fed(image: Path, *told_lines: dict[str, Any] | bytes, first: bool = True) -> Told:
+    """Return what is read of lines that no child told. `first` puts what a good one begins with before them."""
+    good = [{"line": "opened", "version": "1", "build": 17763}, *PROCESSES, {"line": "checked"}]
+    lines = [*(good if first else []), *told_lines]
+    content = b"".join((one if isinstance(one, bytes) else json.dumps(one).encode()) + b"\n" for one in lines)
+    with mock.patch.object(memprocfs.subprocess, "Popen", type("Feeding", (Fed,), {"content": content})):
+        return told(image)
+
+
+def process(pid: int, **more: Any) -> dict[str, Any]:
+    return {
+        "line": "process", "pid": pid, "parent": 4, "name": "w3wp.exe", "path": "", "kernel_path": "", "command": "",
+        "folder": "", "environment": [], "created": "2021-03-02 02:00:00 UTC", "exited": "", "virtual": 1,
+        "physical": None, "directory": 1, "wow64": False, "state": 0, **more,
+    }  # fmt: skip
+
+
+PROCESSES = [process(pid) for pid in sorted(OURS)]
+MODULE = {"line": "module", "pid": 8, "name": "a.dll", "path": "", "base": 1, "size": 1, "physical": 1}
+ENDED = {"line": "ended"}
+
+
+@pytest.mark.parametrize("column", ["pid", "base", "size", "physical"])
+@pytest.mark.parametrize("number", [1 << 64, -(1 << 63) - 1, 10**40])
+def test_a_number_that_no_column_holds_costs_itself(image: Path, column: str, number: int) -> None:
+    rows, _ = fed(image, {**MODULE, column: number}, MODULE, ENDED)
+    assert len(rows["mem_module"]) == 2
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"line":"failed","more":' + b"[" * 100_000,
+        json.dumps({**MODULE, "name": "x" * 32_769}).encode(),
+        json.dumps(process(16, environment=[["a", "b"]] * 201)).encode(),
+        json.dumps({**MODULE, "pid": "8"}).encode(),
+        b"",
+        b"\xff",
+    ],
+)
+def test_a_line_of_another_kind_ends_what_is_believed(image: Path, line: bytes) -> None:
+    rows, gaps = fed(image, MODULE, line, MODULE, ENDED)
+    assert len(rows["mem_module"]) == 1
+    assert "no line of the kind agreed on" in gaps[-1].detail
+
+
+def test_more_than_is_ever_held_is_not_taken(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memprocfs, "MOST_TOLD", 100_000)
+    rows, gaps = fed(image, *[MODULE] * 10_000, ENDED)
+    assert 0 < len(rows["mem_module"]) < 10_000
+    assert (gaps[-1].why, "more than 100000 bytes" in gaps[-1].detail) == ("limited", True)
+
+
+def test_processes_told_late_or_by_the_thousand_are_counted(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memprocfs, "MOST_PROCESSES", 4)
+    (*before, checked) = [{"line": "opened", "version": "1", "build": 17763}, *PROCESSES, {"line": "checked"}]
+    rows, gaps = fed(image, *before, *PROCESSES, checked, *PROCESSES, ENDED, first=False)
+    assert len(rows["mem_process"]) == 4
+    (gap,) = [gap for gap in gaps if "out of their order" in gap.detail]
+    assert gap.count == 5
+
+
+def test_parents_of_one_id_by_the_thousand_are_not_all_asked_and_that_is_said(image: Path) -> None:
+    opened, checked = {"line": "opened", "version": "1", "build": 17763}, {"line": "checked"}
+    same = process(8, parent=8)
+    begun = time.monotonic()
+    rows, gaps = fed(image, opened, *PROCESSES, *[same] * 8000, checked, ENDED, first=False)
+    assert time.monotonic() - begun < 10
+    assert len(rows["mem_process"]) == 8003
+    (gap,) = [gap for gap in gaps if "were not asked as parents" in gap.detail]
+    assert gap.count == 8001 - 64
+
+
+def test_failures_without_end_are_counted_and_their_words_cut(image: Path) -> None:
+    failed = {"line": "failed", "part": "p" * 30_000, "why": "w"}
+    _, gaps = fed(image, *[failed] * 5000, ENDED)
+    assert len(gaps) < 110
+    assert max(len(gap.detail) for gap in gaps) <= 1000
+    assert [gap.count for gap in gaps if "more parts failed" in gap.detail] == [4900]
 
 
 def test_without_the_extra_one_sentence_says_what_is_lacking(

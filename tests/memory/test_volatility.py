@@ -152,6 +152,40 @@ def test_rows_point_at_their_objects(mark: bytes) -> None:
     assert [content[row["locator"] :][:1] for row in rows["mem_process"]] == [b"{", b"{"]
 
 
+@pytest.mark.parametrize(
+    ("encoding", "odd"),
+    [("utf-8", b"\xff\xed\xa0\x80"), ("utf-16-le", b"\x00\xd8"), ("utf-16-be", b"\xd8\x00")],
+)
+def test_bytes_that_are_no_text_move_no_row(encoding: str, odd: bytes) -> None:
+    mark = "\ufeff".encode(encoding) if encoding != "utf-8" else b""
+    content = mark + written({**LINE, "Args": "<odd>"}, LINE).decode().encode(encoding)
+    content = content.replace("<odd>".encode(encoding), odd)
+    rows, gaps = told(content)
+    assert gaps == []
+    first, second = rows["mem_process"]
+    assert set(first["CommandLine"]) == {"\ufffd"}
+    assert content[second["locator"] :].startswith("{".encode(encoding))
+
+
+def test_a_region_too_large_to_be_has_no_size() -> None:
+    rows, _ = told(written({**INJECTED, "Start VPN": -(1 << 63), "End VPN": (1 << 63) - 1}))
+    assert rows["mem_region"][0]["size"] is None
+
+
+def test_an_address_with_half_a_character_in_its_zone_can_be_written() -> None:
+    rows, _ = told(written({**FAR, "ForeignAddr": "fe80::1%\ud800"}))
+    assert rows["mem_netconn"][0]["DestinationIp"] == "fe80::1%\ufffd"
+
+
+def test_parents_of_one_id_by_the_thousand_are_not_all_asked_and_that_is_said() -> None:
+    begun = time.monotonic()
+    rows, (gap,) = told(lines(*[WORKER] * 6000, *[SHELL] * 6000))
+    assert time.monotonic() - begun < 10
+    assert {row["ParentImage"] for row in rows["mem_process"] if row["ProcessId"] == 12} == {"w3wp.exe"}
+    assert (gap.why, gap.count) == ("limited", 2 * (6000 - 64))
+    assert "not asked as parents" in gap.detail
+
+
 def test_what_powershell_redirected_is_read() -> None:
     content = "\ufeff".encode("utf-16-le") + written(LINE, LINE).decode().encode("utf-16-le")
     rows, gaps = told(content)

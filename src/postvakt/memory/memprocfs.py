@@ -18,8 +18,8 @@ from pathlib import Path
 import msgspec
 
 from postvakt.memory import memprocfs_lines as told
-from postvakt.memory.memprocfs_rows import Known, Rows, doubt
-from postvakt.memory.opening import ARTIFACT
+from postvakt.memory.memprocfs_gaps import LeftOut, gap
+from postvakt.memory.memprocfs_rows import MOST_SAME, Known, Rows, doubt
 from postvakt.memory.rows import Row
 from postvakt.memory.tables import (
     MEM_HANDLE,
@@ -29,7 +29,7 @@ from postvakt.memory.tables import (
     MEM_REGISTRY,
     MEM_SERVICE,
 )
-from postvakt.model.gap import Gap, Why
+from postvakt.model.gap import Why
 from postvakt.model.table import TableSpec
 from postvakt.tables.rows import Read, batches
 
@@ -49,6 +49,9 @@ PARTS = {
 BLOCK = 1 << 16
 GRACE = 5.0
 """Seconds that a child which said everything may take to end."""
+MOST_TOLD = 1 << 29
+"""Bytes that the child may tell. What is not yet a row is held, and what it tells is not to be trusted."""
+MOST_PROCESSES = 1 << 14
 
 _decode = msgspec.json.Decoder(told.Line).decode
 
@@ -105,7 +108,7 @@ def read(
     their own, where one is given.
     """
     if not available():
-        yield _gap("limited", missing())
+        yield gap("limited", missing())
         return
     rows = Rows(known.pids if known else pids, offset)
     with _Child(path, logs, limits or Limits()) as child:
@@ -113,42 +116,48 @@ def read(
 
 
 def _checked(child: "_Child", rows: Rows, build: int, known: Known | None) -> Iterator[Read]:
-    lines = child.lines()
+    lines, left_out = child.lines(), LeftOut()
     opened: told.Opened | None = None
     for line in lines:
-        if isinstance(line, told.Opened):
+        if isinstance(line, told.Opened) and opened is None:
             opened = line
-        elif isinstance(line, told.Process):
+        elif isinstance(line, told.Process) and len(rows.processes) < MOST_PROCESSES:
             rows.processes.append(line)
-        elif isinstance(line, told.Failed):
-            child.failed.append(line)
         elif isinstance(line, told.Checked):
             break
-    name = f"MemProcFS {opened.version}".strip() if opened else "MemProcFS"
+        else:
+            left_out.add(line)
+    name = f"MemProcFS {opened.version[:40]}".strip() if opened else "MemProcFS"
     why = child.stopped or doubt(opened, rows, build)
     if why is not None:
-        yield _gap(why.why, f"{name}: {why.detail}; nothing of it is used")
+        yield gap(why.why, f"{name}: {why.detail}; nothing of it is used")
         return
     if not rows.pids:
-        yield _gap("limited", f"{name}: no process of our own reader checks it; its rows are told unchecked")
+        yield gap("limited", f"{name}: no process of our own reader checks it; its rows are told unchecked")
     yield from batches(MEM_PROCESS, _new(MEM_PROCESS, rows.of_processes(), known))
-    logs: list[told.Log] = []
+    if rows.crowded:
+        detail = (
+            f"{name}: {rows.crowded} processes past the first {MOST_SAME} of one id were not asked as parents"
+        )
+        yield gap("limited", detail, rows.crowded)
     without = dict.fromkeys([*(part for part, _ in PARTS.values()), "event logs"])
     for kind, group in groupby(lines, key=type):
         if kind in PARTS:
             part, spec = PARTS[kind]
             without.pop(part, None)
             yield from batches(spec, _new(spec, map(rows.of, group), known))
-        elif kind is told.Failed:
-            child.failed += group  # type: ignore[arg-type]
-        elif kind is told.Log:
-            without.pop("event logs", None)
-            logs += group  # type: ignore[arg-type]
-    for failed in child.failed:
-        without.pop(failed.part, None)
+        else:
+            if kind is told.Log:
+                without.pop("event logs", None)
+            for line in group:
+                left_out.add(line)
+    for failed in left_out.parts:
+        without.pop(failed, None)
     if without and child.stopped is None:
-        yield _gap("lost", f"{name} finds no {', no '.join(without)} in this image")
-    yield from _left_out(name, child, logs)
+        yield gap("lost", f"{name} finds no {', no '.join(without)} in this image")
+    yield from left_out.gaps(name)
+    if child.stopped is not None:
+        yield gap(child.stopped.why, f"{name}: {child.stopped.detail}; what it told before is used")
 
 
 def _new(spec: TableSpec, rows: Iterable[Row], known: Known | None) -> Iterator[Row]:
@@ -156,25 +165,11 @@ def _new(spec: TableSpec, rows: Iterable[Row], known: Known | None) -> Iterator[
     return (row for row in rows if known is None or not known.has(spec.name, row))
 
 
-def _left_out(name: str, child: "_Child", logs: list[told.Log]) -> Iterator[Gap]:
-    for failed in child.failed:
-        yield _gap("unparsed", f"{name} gives no {failed.part}: {failed.why}")
-    cut = [log for log in logs if log.written < log.size]
-    if cut:
-        where = ", ".join(log.name for log in cut[:5]) + (", ..." if len(cut) > 5 else "")
-        yield _gap(
-            "limited", f"{name}: event logs in the file cache were not taken out whole: {where}", len(cut)
-        )
-    if child.stopped is not None:
-        yield _gap(child.stopped.why, f"{name}: {child.stopped.detail}; what it told before is used")
-
-
 class _Child:
     """The process in which the engine runs; it ends with the context. `stopped` says why it told too little."""
 
     def __init__(self, path: Path, logs: Path | None, limits: Limits) -> None:
         self.stopped: StoppedError | None = None
-        self.failed: list[told.Failed] = []
         self._seconds = limits.time(path.stat().st_size)
         self._deadline = time.monotonic() + self._seconds
         # -P: whatever lies in the folder where the user stands is never imported.
@@ -213,14 +208,14 @@ class _Child:
         except StoppedError as why:
             self.stopped = why
             return
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self.stopped = StoppedError("unparsed", "it told what is no line of the kind agreed on")
             return
         self.stopped = self._died(last)
 
     def _raw(self) -> Iterator[bytes]:
         assert self._process.stdout is not None
-        descriptor, waiting = self._process.stdout.fileno(), b""
+        descriptor, waiting, size = self._process.stdout.fileno(), b"", 0
         with selectors.DefaultSelector() as ready:
             ready.register(descriptor, selectors.EVENT_READ)
             while True:
@@ -230,6 +225,9 @@ class _Child:
                 block = os.read(descriptor, BLOCK)
                 if not block:
                     return
+                size += len(block)
+                if size > MOST_TOLD:
+                    raise StoppedError("limited", f"more than {MOST_TOLD} bytes")
                 *whole, waiting = (waiting + block).split(b"\n")
                 yield from whole
                 if len(waiting) > told.LONGEST_LINE:
@@ -244,7 +242,3 @@ class _Child:
         if code is not None and code < 0:
             return StoppedError("crashed", f"it died of signal {-code}")
         return StoppedError("crashed", "it ended before it had told everything")
-
-
-def _gap(why: Why, detail: str, count: int = 1) -> Gap:
-    return Gap(artifact=ARTIFACT, why=why, detail=detail, count=count)

@@ -19,6 +19,7 @@ import msgspec
 
 from postvakt.memory.memprocfs_lines import (
     LONGEST_TEXT,
+    MOST_VARIABLES,
     Checked,
     Connection,
     Ended,
@@ -43,7 +44,6 @@ SYSTEM = 4
 MOST_PROCESSES = 1 << 14
 MOST_MODULES = 1 << 20
 MOST_HANDLES = 1 << 20
-MOST_VARIABLES = 200
 MOST_LOGS = 200
 LARGEST_LOG = 256 << 20
 LARGEST_FILE = 1 << 16

@@ -1,17 +1,22 @@
 """What the process that runs MemProcFS tells: JSON, one line each, of bounded length."""
 
+from typing import Annotated
+
 import msgspec
 
 LONGEST_TEXT = 32_768
 """Characters of one text; Windows itself allows no longer command line."""
 LONGEST_LINE = 4 << 20
 """Bytes of a line: texts at their longest, each character escaped, and an environment."""
+MOST_VARIABLES = 200
+
+Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 
 
 class Opened(msgspec.Struct, frozen=True, tag_field="line", tag="opened"):
     """The image was opened. `build` is what the engine holds the kernel for, 0 for not known."""
 
-    version: str
+    version: Text
     build: int
 
 
@@ -20,14 +25,14 @@ class Process(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="
 
     pid: int
     parent: int
-    name: str
-    path: str
-    kernel_path: str
-    command: str
-    folder: str
-    environment: list[tuple[str, str]]
-    created: str
-    exited: str
+    name: Text
+    path: Text
+    kernel_path: Text
+    command: Text
+    folder: Text
+    environment: Annotated[list[tuple[Text, Text]], msgspec.Meta(max_length=MOST_VARIABLES)]
+    created: Text
+    exited: Text
     virtual: int
     physical: int | None
     directory: int
@@ -43,8 +48,8 @@ class Module(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="m
     """A module of a process; those of the process 4 are the kernel's. `physical` is its first byte's place."""
 
     pid: int
-    name: str
-    path: str
+    name: Text
+    path: Text
     base: int
     size: int
     physical: int | None
@@ -54,11 +59,11 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", ta
     """An endpoint. `time` is a FILETIME, `pool` the tag's four letters in either order."""
 
     pid: int
-    pool: str
+    pool: Text
     state: int
-    local: str
+    local: Text
     local_port: int
-    remote: str
+    remote: Text
     remote_port: int
     time: int
     virtual: int
@@ -70,8 +75,8 @@ class Handle(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="h
 
     pid: int
     handle: int
-    type: str
-    object: str
+    type: Text
+    object: Text
     access: int
     virtual: int
     physical: int | None
@@ -81,39 +86,42 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="
     """A service, as the service control manager's memory has it."""
 
     pid: int
-    name: str
-    display: str
+    name: Text
+    display: Text
     state: int
     start: int
     type: int
-    account: str
-    path: str
-    command: str
+    account: Text
+    path: Text
+    command: Text
 
 
 class Value(msgspec.Struct, frozen=True, kw_only=True, tag_field="line", tag="value"):
     """A registry value; `time` is its key's last write, a FILETIME, 0 for not told."""
 
-    key: str
-    name: str
+    key: Text
+    name: Text
     type: int
-    data: str
+    data: Text
     time: int
 
 
 class Log(msgspec.Struct, frozen=True, tag_field="line", tag="log"):
     """An event log in the file cache: bytes that it has, and bytes that were written out (0 where none were asked)."""
 
-    name: str
+    name: Text
     size: int
     written: int
 
 
 class Failed(msgspec.Struct, frozen=True, tag_field="line", tag="failed"):
-    """A part that the engine could not give, in its own words."""
+    """A part that the engine could not give, in its own words; with a `count`, only so many things of it, the `first`
+    by its name."""
 
-    part: str
-    why: str
+    part: Text
+    why: Text
+    count: int = 0
+    first: Text = ""
 
 
 class Ended(msgspec.Struct, frozen=True, tag_field="line", tag="ended"):

@@ -20,6 +20,8 @@ TIER = "memprocfs"
 SYSTEM = 4
 EVERY_MACHINE = frozenset((0, SYSTEM))
 """Ids that agree on any machine and prove nothing."""
+MOST_SAME = 64
+"""Processes of one id that are asked whether they are a parent; Windows gives few ids out again."""
 
 SERVICE_STATES = {
     1: "STOPPED", 2: "START_PENDING", 3: "STOP_PENDING", 4: "RUNNING", 5: "CONTINUE_PENDING", 6: "PAUSE_PENDING",
@@ -82,6 +84,7 @@ class Rows:
     def __init__(self, pids: Set[int], offset: Callable[[int], int | None]) -> None:
         self.pids = pids - EVERY_MACHINE
         self.processes: list[told.Process] = []
+        self.crowded = 0
         self._offset = offset
         self._images: dict[int, str] = {}
 
@@ -89,17 +92,21 @@ class Rows:
         """Yield a row for each process."""
         by_id: dict[int, list[told.Process]] = {}
         for one in self.processes:
-            by_id.setdefault(one.pid, []).append(one)
+            same = by_id.setdefault(one.pid, [])
+            if len(same) < MOST_SAME:
+                same.append(one)
+            else:
+                self.crowded += 1
             self._images[one.pid] = image(one)
         for one in self.processes:
             parent = _parent(one, by_id)
             yield {
                 "time": _time(one.created),
-                "ProcessId": one.pid,
+                "ProcessId": _number(one.pid),
                 "Image": image(one),
                 "CommandLine": one.command or None,
                 "CurrentDirectory": one.folder or None,
-                "ParentProcessId": one.parent,
+                "ParentProcessId": _number(one.parent),
                 "ParentImage": image(parent) if parent else None,
                 "ParentCommandLine": (parent.command or None) if parent else None,
                 "Computer": next((v for n, v in one.environment if n.upper() == "COMPUTERNAME" and v), None),
@@ -108,8 +115,8 @@ class Rows:
                 "created": _time(one.created),
                 "exited": _time(one.exited),
                 "environment": pairs(tuple(one.environment)) if one.environment else None,
-                "virtual": signed(one.virtual),
-                "directory": signed(one.directory),
+                "virtual": _place(one.virtual),
+                "directory": _place(one.directory),
                 "flags": list(_flags(one, parent is not None)),
                 **self._how("list", one.pid, one.physical),
             }
@@ -124,12 +131,12 @@ class Rows:
         path = one.path or one.name
         return {
             "time": None,
-            "ProcessId": one.pid,
+            "ProcessId": _number(one.pid),
             "Image": self._image(one.pid),
             "ImageLoaded": path or None,
             "name": one.name or ntpath.basename(path) or None,
-            "base": signed(one.base),
-            "size": one.size,
+            "base": _place(one.base),
+            "size": _number(one.size),
             "kernel": one.pid == SYSTEM,
             "flags": list(module_flags(path)),
             **self._how("list", one.pid, one.physical),
@@ -143,13 +150,13 @@ class Rows:
         local = _address(one.local)
         return {
             "time": instant(one.time),
-            "ProcessId": one.pid or None,
+            "ProcessId": _number(one.pid) or None,
             "Image": self._image(one.pid),
             "Protocol": "udp" if udp else "tcp",
             "SourceIp": None if local is None else str(local),
-            "SourcePort": one.local_port,
+            "SourcePort": _number(one.local_port),
             "DestinationIp": None if waits else str(remote),
-            "DestinationPort": None if waits else one.remote_port,
+            "DestinationPort": None if waits else _number(one.remote_port),
             "state": None if udp else STATES.get(one.state),
             **self._how("table", one.pid, one.physical),
         }
@@ -158,13 +165,13 @@ class Rows:
     def _(self, one: told.Handle) -> Row:
         return {
             "time": None,
-            "ProcessId": one.pid,
+            "ProcessId": _number(one.pid),
             "Image": self._image(one.pid),
-            "handle": one.handle,
+            "handle": _number(one.handle),
             "type": one.type or None,
             "object": one.object or None,
-            "access": one.access,
-            "virtual": signed(one.virtual),
+            "access": _number(one.access),
+            "virtual": _place(one.virtual),
             **self._how("table", one.pid, one.physical),
         }
 
@@ -173,7 +180,7 @@ class Rows:
         kinds = [word for bit, word in SERVICE_TYPES.items() if one.type & bit]
         return {
             "time": None,
-            "ProcessId": one.pid or None,
+            "ProcessId": _number(one.pid) or None,
             "Image": self._image(one.pid),
             "service": one.name,
             "display": one.display or None,
@@ -203,13 +210,14 @@ class Rows:
 
     def _how(self, method: str, pid: int, physical: int | None) -> Row:
         """Return how a row came about: what our own reader knows the process of has two readers for it."""
+        where = None if physical is None else _number(physical)
         confidence = "low" if not self.pids else "high" if pid in self.pids and method == "list" else "medium"
         return {
-            "locator": None if physical is None else self._offset(physical),
+            "locator": None if where is None else self._offset(where),
             "method": method,
             "tier": TIER,
             "confidence": confidence,
-            "physical": physical,
+            "physical": where,
         }
 
 
@@ -260,6 +268,16 @@ def _flags(one: told.Process, has_parent: bool) -> Iterator[str]:
         yield "no-parent"
     if one.wow64:
         yield "32-bit"
+
+
+def _number(value: int) -> int | None:
+    """Return a number, None for one that no column holds: an engine that reads damaged memory tells such."""
+    return value if -(1 << 63) <= value < 1 << 63 else None
+
+
+def _place(address: int) -> int | None:
+    """Return an address as the tables' signed number, None for what is none."""
+    return signed(address) if 0 <= address < 1 << 64 else None
 
 
 def _time(text: str) -> datetime | None:

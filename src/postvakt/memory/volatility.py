@@ -21,7 +21,7 @@ from postvakt.memory.tables import (
     MEM_REGION,
     MEM_SERVICE,
 )
-from postvakt.memory.volatility_rows import MAKERS, Named, Object, number, text
+from postvakt.memory.volatility_rows import MAKERS, MOST_SAME, Named, Object, number, text
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Gap
 from postvakt.model.table import TableSpec
@@ -32,6 +32,8 @@ CHILDREN = "__children"
 """What Volatility adds to each row, in JSON and in JSON lines."""
 
 MARKS = {codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be", codecs.BOM_UTF8: "utf-8"}
+KEEPING = {"utf-8": "surrogateescape", "utf-16-le": "surrogatepass", "utf-16-be": "surrogatepass"}
+"""How bytes that are no text are kept, so that every place in the text is known by its byte."""
 
 LIMIT = 128 << 20
 """Bytes of a file that are read; JSON is held whole."""
@@ -108,9 +110,9 @@ def named(plugin: Plugin, path: str) -> str:
 def _rows(plugin: Plugin, path: str, document: "Document") -> Iterator[Mapping[str, Any]]:
     """Yield a row for each object; one that lacks the columns is counted and passed over."""
     name, make, known = named(plugin, path), MAKERS[plugin.kind], Named()
+    crowded: list[int] = []
     if plugin.kind == "process":
-        for told in document.objects():
-            known.add(told)
+        crowded += [told.offset for told in document.objects() if not known.add(told)]
     for told in document.objects():
         if not plugin.columns <= told.values.keys():
             document.note("unparsed", "objects without the columns of their plugin", told.offset)
@@ -124,6 +126,8 @@ def _rows(plugin: Plugin, path: str, document: "Document") -> Iterator[Mapping[s
             "confidence": "medium",
             "physical": number(told.values.get("Offset(P)")),
         }
+    for offset in crowded:
+        document.note("limited", f"not asked as parents: more than {MOST_SAME} processes of one id", offset)
 
 
 class Document:
@@ -135,7 +139,9 @@ class Document:
         # PowerShell's `>` writes UTF-16.
         mark = next((mark for mark in MARKS if content.startswith(mark)), b"")
         self._encoding, self._begins = MARKS.get(mark, "utf-8"), len(mark)
-        self._text = content[len(mark) :].decode(self._encoding, "replace")
+        self._keeping = KEEPING[self._encoding]
+        end = len(content) - (len(content) % 2 if len(mark) == 2 else 0)
+        self._text = content[len(mark) : end].decode(self._encoding, self._keeping)
         self._decoder = json.JSONDecoder(parse_int=_integer, parse_constant=lambda _: None)
 
     def objects(self) -> Iterator[Object]:
@@ -177,7 +183,7 @@ class Document:
 
     def _size(self, first: int, last: int) -> int:
         """Return the bytes of a part of the text."""
-        return len(self._text[first:last].encode(self._encoding, "replace"))
+        return len(self._text[first:last].encode(self._encoding, self._keeping))
 
     def note(self, why: str, detail: str, offset: int) -> None:
         """Count what could not be read, with the place of its first."""

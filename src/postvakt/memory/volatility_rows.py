@@ -19,6 +19,10 @@ BYTES = re.compile(r"\A\s*((?:[0-9a-f]{2}[ \t]+){15}[0-9a-f]{2})", re.IGNORECASE
 HIGH, CUT = 1 << 47, 1 << 48
 """Volatility cuts the kernel's addresses to 48 bits."""
 MOST_NAMED = 1 << 16
+MOST_SAME = 64
+"""Processes of one id that are asked whether they are a parent; Windows gives few ids out again."""
+LONE = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which nothing can write."""
 
 
 class Object(msgspec.Struct, frozen=True):
@@ -34,11 +38,18 @@ class Named:
     def __init__(self) -> None:
         self._by_id: dict[int, list[Mapping[str, Any]]] = {}
 
-    def add(self, told: Object) -> None:
-        """Keep a process."""
+    def add(self, told: Object) -> bool:
+        """Keep a process; tell whether there was room for it."""
         pid = number(told.values.get("PID"))
-        if pid is not None and len(self._by_id) < MOST_NAMED:
-            self._by_id.setdefault(pid, []).append(told.values)
+        if pid is None:
+            return True
+        if pid not in self._by_id and len(self._by_id) >= MOST_NAMED:
+            return False
+        same = self._by_id.setdefault(pid, [])
+        if len(same) >= MOST_SAME:
+            return False
+        same.append(told.values)
+        return True
 
     def parent(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
         """Return the process that started another, where the file has one of that id that was there then."""
@@ -158,7 +169,7 @@ def region(told: Object, _: Named) -> Row:
         "ProcessId": number(values.get("PID")),
         "Image": text(values.get("Process")),
         "start": start,
-        "size": None if start is None or last is None or last < start else last - start + 1,
+        "size": None if start is None or last is None or last < start else number(last - start + 1),
         "protection": protection,
         "executable": executable,
         "private": private,
@@ -220,7 +231,7 @@ def text(value: Any) -> str | None:
     """Return a text that can be written, None for none; `-` stands for none in older releases."""
     if not isinstance(value, str) or value in ("", "-", "N/A"):
         return None
-    return value[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+    return LONE.sub("\ufffd", value[:LONGEST_TEXT])
 
 
 def number(value: Any) -> int | None:
@@ -251,7 +262,7 @@ def instant(value: Any) -> datetime | None:
 def ip(value: Any) -> str | None:
     """Return an address of the network, None for what is none (`*`)."""
     try:
-        return str(ipaddress.ip_address(value)) if isinstance(value, str) else None
+        return text(str(ipaddress.ip_address(value))) if isinstance(value, str) else None
     except ValueError:
         return None
 
