@@ -71,6 +71,19 @@ SERVICE = {
 }  # fmt: skip
 
 
+class Unread:
+    """A value whose name is there and whose data is not."""
+
+    type = 4
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    @property
+    def value(self) -> bytes:
+        raise RuntimeError("RegValue.value: Failed.")
+
+
 def value(name: str, kind: int, data: bytes):
     return SimpleNamespace(name=name, type=kind, value=data)
 
@@ -88,11 +101,25 @@ KEYS = {
 }
 
 
+if MODE == "keys fail":
+    LOST = (RUN, "HKLM\\SYSTEM\\ControlSet002\\Services\\worse")
+    KEYS[LOST[1]] = []
+    KEYS["HKLM\\SYSTEM\\ControlSet002\\Services\\evil"] += [
+        Unread("Start"),
+        value("Type", 4, b"\x10\0\0\0"),
+    ]
+else:
+    LOST = ()
+
+
 def key(path: str):
-    if path not in KEYS:
+    names = {name[len(path) + 1 :].partition("\\")[0] for name in KEYS if name.startswith(path + "\\")}
+    if (path not in KEYS and not names) or path.count("\\") < 1 or path in LOST:
         raise RuntimeError("Vmm.reg_key(): Failed.")
-    below = [SimpleNamespace(name=name[len(path) + 1 :]) for name in KEYS if name.startswith(path + "\\")]
-    return SimpleNamespace(values=lambda: KEYS[path], subkeys=lambda: below, time_int=132591312000000000)
+    below = [SimpleNamespace(name=name) for name in sorted(names)]
+    return SimpleNamespace(
+        values=lambda: KEYS.get(path, []), subkeys=lambda: below, time_int=132591312000000000
+    )
 
 
 class Vfs:

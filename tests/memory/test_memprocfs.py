@@ -10,15 +10,18 @@ import shutil
 import time
 from collections import defaultdict
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest import mock
 
 import pytest
 
-from postvakt.memory import memprocfs
-from postvakt.memory.memprocfs_registry import OF_INTEREST, shown
+from postvakt.memory import memprocfs, memprocfs_child
+from postvakt.memory.memprocfs_lines import Failed, Missed
+from postvakt.memory.memprocfs_registry import OF_INTEREST, Wanted, shown, values
 from postvakt.model.gap import Gap
 from postvakt.tables.rows import Rows
+from tests.memory import standin
 from tests.memory.hostile import Fed
 
 STANDIN = Path(__file__).with_name("standin.py")
@@ -211,6 +214,60 @@ def test_a_part_that_fails_is_named_and_the_rest_is_told(
     assert "gives no connections: RuntimeError" in said
     assert "gives no services: RuntimeError" in said
     assert "finds no handles in this image" in said
+
+
+def test_keys_and_values_that_cannot_be_read_are_counted(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODE", "keys fail")
+    rows, gaps = told(image)
+    services = "HKLM\\SYSTEM\\ControlSet002\\Services"
+    assert f"{services}\\evil\\Type" in {row["TargetObject"] for row in rows["mem_registry"]}
+    said = {gap.detail.partition(": ")[2]: gap.count for gap in gaps if "registry" in gap.detail}
+    # Of all keys asked for these (and one below the first) are listed where they should stand; others are not there.
+    assert said == {
+        f"3 keys that were asked for could not be read, the first: {services}\\worse": 3,
+        f"1 values could not be read, the first: {services}\\evil\\Start": 1,
+    }
+
+
+def test_keys_of_a_hive_that_is_not_in_memory_are_counted() -> None:
+    missed = Missed("registry values")
+    assert list(values(SimpleNamespace(reg_key=standin.key), OF_INTEREST, missed))
+    assert list(missed.lines()) == []
+
+    def software(path: str) -> Any:
+        if path.startswith("HKLM\\SOFTWARE"):
+            raise RuntimeError("Vmm.reg_key(): Failed.")
+        return standin.key(path)
+
+    list(values(SimpleNamespace(reg_key=software), OF_INTEREST, missed))
+    asked = [one for one in OF_INTEREST if one.path.startswith("HKLM\\SOFTWARE")]
+    (line,) = missed.lines()
+    assert (line.count, line.why, line.first) == (
+        len(asked),
+        "keys that were asked for could not be read",
+        asked[0].path,
+    )
+
+
+def test_subkeys_and_values_past_the_most_are_counted() -> None:
+    some = [SimpleNamespace(name=f"k{place}", type=4, value=b"\1\0\0\0") for place in range(5010)]
+    key = SimpleNamespace(subkeys=lambda: some, values=lambda: some[:1003], time_int=0)
+    missed = Missed("registry values")
+    list(values(SimpleNamespace(reg_key=lambda _: key), [Wanted("HKLM\\SYSTEM\\a", below=True)], missed))
+    cut, over = missed.lines()
+    assert (cut.count, "subkeys past the first 5000" in cut.why) == (10, True)
+    assert (over.count, "values past the first 1000" in over.why) == (5000 * 3, True)
+
+
+@pytest.mark.parametrize("part", ["MODULES", "HANDLES", "LOGS", "PROCESSES", "VARIABLES"])
+def test_lists_that_are_cut_are_counted(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memprocfs_child, f"MOST_{part}", 0 if part == "LOGS" else 1)
+    engine = standin.Vmm(["-disable-symbolserver", "-disable-yara"])
+    (line,) = [line for line in memprocfs_child.told(engine, None) if isinstance(line, Failed) and line.count]
+    assert line.part == {"LOGS": "event logs", "VARIABLES": "processes"}.get(part, part.lower())
+    assert line.count == {"LOGS": 1, "VARIABLES": 3}.get(part, 2)
 
 
 def test_long_texts_are_cut(image: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,6 +27,7 @@ from postvakt.memory.memprocfs_lines import (
     Handle,
     Line,
     Log,
+    Missed,
     Module,
     Opened,
     Process,
@@ -99,9 +100,12 @@ def _bound(parent: int, memory: int) -> None:
 def told(engine: Engine, logs: Path | None) -> Iterator[Line]:
     """Yield everything, processes first; a part that fails is told and the next one is gone on with."""
     yield Opened(version(engine), int(engine.kernel.build or 0))
-    everything = engine.process_list()[:MOST_PROCESSES]
+    found = engine.process_list()
+    everything, missed = found[:MOST_PROCESSES], Missed("processes")
+    missed.add(f"past the first {MOST_PROCESSES} were not looked at", "", len(found) - MOST_PROCESSES)
     kernel = next((one for one in everything if one.pid == SYSTEM), None)
-    yield from _part("processes", lambda: processes(engine, everything, kernel))
+    yield from _part("processes", lambda: processes(engine, everything, kernel, missed))
+    yield from missed.lines()
     yield Checked()
     yield from _part("modules", lambda: modules(everything))
     yield from _part("connections", lambda: connections(engine, kernel))
@@ -129,8 +133,9 @@ def version(engine: Engine) -> str:
     return ".".join(parts)
 
 
-def processes(engine: Engine, everything: list[Any], kernel: Any) -> Iterator[Process]:
+def processes(engine: Engine, everything: list[Any], kernel: Any, missed: Missed) -> Iterator[Process]:
     """Yield every process with what its own memory tells."""
+    cut = f"have more than {MOST_VARIABLES} environment variables; the rest are not told"
     for one in everything:
         place = f"/pid/{one.pid}/"
         files = _files(engine, place)
@@ -140,6 +145,8 @@ def processes(engine: Engine, everything: list[Any], kernel: Any) -> Iterator[Pr
             for name, found, value in [line.partition("=")]
             if found and name
         ]
+        if len(variables) > MOST_VARIABLES:
+            missed.add(cut, _name(one))
         yield Process(
             pid=one.pid,
             parent=one.ppid,
@@ -161,15 +168,15 @@ def processes(engine: Engine, everything: list[Any], kernel: Any) -> Iterator[Pr
 
 def modules(everything: list[Any]) -> Iterator[Line]:
     """Yield the modules of every process; the process 4 has the kernel's."""
-    left = MOST_MODULES
+    left, missed = MOST_MODULES, Missed("modules")
     for one in everything:
-        for module in _or(one.module_list, []):
+        for module in _asked(one, lambda one: one.module_list(), missed):
             # The engine lists the kernel's modules with some programs too.
             if one.pid != SYSTEM and int(module.base) >> 47:
                 continue
             if not left:
-                yield Failed("modules", f"more than {MOST_MODULES}; the rest is not told")
-                return
+                missed.add(f"past the first {MOST_MODULES} are not told", "")
+                continue
             left -= 1
             yield Module(
                 pid=one.pid,
@@ -179,6 +186,7 @@ def modules(everything: list[Any]) -> Iterator[Line]:
                 size=int(module.image_size),
                 physical=physical(one, int(module.base)),
             )
+    yield from missed.lines()
 
 
 def connections(engine: Engine, kernel: Any) -> Iterator[Line]:
@@ -218,18 +226,20 @@ def registry(engine: Engine) -> Iterator[Line]:
     """Yield values of interest. An engine that knows no hive has none to tell."""
     if not engine.reg_hive_list():
         return
-    for key, name, kind, data, time in values(engine, OF_INTEREST):
+    missed = Missed("registry values")
+    for key, name, kind, data, time in values(engine, OF_INTEREST, missed):
         yield Value(key=text(key), name=text(name), type=kind, data=text(data), time=time)
+    yield from missed.lines()
 
 
 def handles(everything: list[Any], kernel: Any) -> Iterator[Line]:
     """Yield the open handles of every process."""
-    left = MOST_HANDLES
+    left, missed = MOST_HANDLES, Missed("handles")
     for one in everything:
-        for told in _or(one.maps.handle, []):
+        for told in _asked(one, lambda one: one.maps.handle(), missed):
             if not left:
-                yield Failed("handles", f"more than {MOST_HANDLES}; the rest is not told")
-                return
+                missed.add(f"past the first {MOST_HANDLES} are not told", "")
+                continue
             left -= 1
             yield Handle(
                 pid=told["pid"],
@@ -240,12 +250,17 @@ def handles(everything: list[Any], kernel: Any) -> Iterator[Line]:
                 virtual=told["va-object"],
                 physical=physical(kernel, told["va-object"]),
             )
+    yield from missed.lines()
 
 
 def event_logs(engine: Engine, folder: Path | None) -> Iterator[Line]:
     """Yield the event logs that the file cache has, as far as they can be made whole; a folder is given them."""
     logs = [(name, about) for name, about in engine.vfs.list(LOGS).items() if name.lower().endswith(".evtx")]
-    for place, (name, about) in enumerate(sorted(logs, key=lambda log: log[0])[:MOST_LOGS]):
+    logs.sort(key=lambda log: log[0])
+    missed = Missed("event logs")
+    missed.add(f"past the first {MOST_LOGS} were not looked at", "", len(logs) - MOST_LOGS)
+    yield from missed.lines()
+    for place, (name, about) in enumerate(logs[:MOST_LOGS]):
         size = int(about["size"])
         written = 0
         if folder is not None and size <= LARGEST_LOG:
@@ -278,6 +293,18 @@ def physical(process: Any, address: int) -> int | None:
 def text(value: Any) -> str:
     """Return a text that can be written as JSON, cut where it is longer than any of Windows' own."""
     return str(value or "")[:LONGEST_TEXT].encode("utf-8", "replace").decode("utf-8")
+
+
+def _asked(one: Any, ask: Callable[[Any], Any], missed: Missed) -> list[Any]:
+    """Return a list that a process has; one that is not told of a process that still ran is missed."""
+    found = _or(lambda: list(ask(one)))
+    if found is None and not _of(one, "state", 0):
+        missed.add("processes do not tell theirs", _name(one))
+    return found or []
+
+
+def _name(one: Any) -> str:
+    return f"{one.name} ({one.pid})"
 
 
 def _or(ask: Callable[[], Any], otherwise: Any = None) -> Any:

@@ -46,7 +46,11 @@ class LeftOut:
         for failed in self._failed:
             if failed.count:
                 first = f", the first: {failed.first}" if failed.first else ""
-                yield gap("unparsed", f"{name}, {failed.part}: {failed.why}{first}", max(failed.count, 1))
+                yield gap(
+                    "unparsed",
+                    f"{name}, {failed.part}: {failed.count} {failed.why}{first}",
+                    max(failed.count, 1),
+                )
             else:
                 yield gap("unparsed", f"{name} gives no {failed.part}: {failed.why}")
         if self._more:

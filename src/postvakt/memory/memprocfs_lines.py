@@ -1,5 +1,6 @@
 """What the process that runs MemProcFS tells: JSON, one line each, of bounded length."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import msgspec
@@ -9,6 +10,8 @@ LONGEST_TEXT = 32_768
 LONGEST_LINE = 4 << 20
 """Bytes of a line: texts at their longest, each character escaped, and an environment."""
 MOST_VARIABLES = 200
+LONGEST_NAME = 300
+"""Characters of the name of what could not be read."""
 
 Text = Annotated[str, msgspec.Meta(max_length=LONGEST_TEXT)]
 
@@ -129,3 +132,25 @@ class Ended(msgspec.Struct, frozen=True, tag_field="line", tag="ended"):
 
 
 Line = Opened | Process | Checked | Module | Connection | Handle | Service | Value | Log | Failed | Ended
+
+
+class Missed:
+    """Things of one part that could not be read, or were too many: counted by what befell them, the first by name."""
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._told: dict[str, tuple[int, str]] = {}
+        self._seen: set[tuple[str, str]] = set()
+
+    def add(self, why: str, name: str, count: int = 1) -> None:
+        """Count what is told as `{count} {why}` (`values could not be read`); what is told again counts once."""
+        if count <= 0 or (name and (why, name) in self._seen):
+            return
+        self._seen.add((why, name))
+        before, first = self._told.get(why, (0, name[:LONGEST_NAME]))
+        self._told[why] = (before + count, first)
+
+    def lines(self) -> Iterator[Failed]:
+        """Yield a line for each kind of loss."""
+        for why, (count, first) in self._told.items():
+            yield Failed(self._part, why, count, first.encode("utf-8", "replace").decode("utf-8"))

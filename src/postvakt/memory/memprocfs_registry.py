@@ -1,14 +1,19 @@
 """Which registry values are asked of MemProcFS, and how they are written as text."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
 
+from postvakt.memory.memprocfs_lines import Missed
+
 SZ, EXPAND_SZ, DWORD, MULTI_SZ, QWORD = 1, 2, 4, 7, 11
 SHOWN_BYTES = 256
 MOST_SUBKEYS = 5000
 MOST_VALUES = 1000
+KEYS_LOST = "keys that were asked for could not be read"
+SELECT = "HKLM\\SYSTEM\\Select"
 UNNAMED = "(Default)"
 """What the engine calls a value without a name."""
 
@@ -34,7 +39,7 @@ SERVICES = "HKLM\\SYSTEM\\{set}\\Services"
 SERVICE_VALUES = frozenset(("imagepath", "start", "type", "objectname", "displayname", "failurecommand"))
 
 OF_INTEREST: tuple[Wanted, ...] = (
-    Wanted("HKLM\\SYSTEM\\Select"),
+    Wanted(SELECT),
     Wanted(CONTROL + "ComputerName\\ComputerName"),
     Wanted(CONTROL + "TimeZoneInformation"),
     Wanted(CONTROL + "Lsa"),
@@ -60,46 +65,71 @@ OF_INTEREST: tuple[Wanted, ...] = (
 """No key of secrets is among them: neither SECURITY nor SAM, and of Lsa only its own values."""
 
 
-def values(engine: Any, wanted: Sequence[Wanted]) -> Iterator[Told]:
-    """Yield the wanted values that are in memory."""
+def values(engine: Any, wanted: Sequence[Wanted], missed: Missed) -> Iterator[Told]:
+    """Yield the wanted values that are in memory; `missed` counts keys and values that could not be read, or were too
+    many. A key that is not among the subkeys of the one above it is not there, and nothing is missed."""
     in_use = control_set(engine)
     for one in wanted:
         path = one.path.replace("{set}", in_use)
-        for key in _below(engine, path) if one.below else (path,):
-            yield from _of_key(engine, key + one.then, one.names)
+        for key in _below(engine, path, missed) if one.below else (path,):
+            yield from _of_key(engine, key + one.then, one.names, missed)
 
 
 def control_set(engine: Any) -> str:
     """Return the name of the control set that was in use; the first where that is not in memory."""
-    for _, name, _, data, _ in _of_key(engine, "HKLM\\SYSTEM\\Select", frozenset(("current",))):
+    for _, name, _, data, _ in _of_key(engine, SELECT, frozenset(("current",)), Missed("")):
         if name.lower() == "current" and data.isdecimal() and 0 < int(data) < 1000:
             return f"ControlSet{int(data):03}"
     return "ControlSet001"
 
 
-def _below(engine: Any, path: str) -> Iterator[str]:
+def _below(engine: Any, path: str, missed: Missed) -> Iterator[str]:
     try:
-        found = engine.reg_key(path).subkeys()
+        found = list(engine.reg_key(path).subkeys())
     except (RuntimeError, ValueError):
+        _miss(engine, path, missed)
         return
+    missed.add(f"subkeys past the first {MOST_SUBKEYS} were not looked at", path, len(found) - MOST_SUBKEYS)
     for key in found[:MOST_SUBKEYS]:
-        yield f"{path}\\{key.name}"
+        try:
+            name = key.name
+        except (RuntimeError, ValueError):
+            missed.add(KEYS_LOST, f"{path}\\?")
+            continue
+        yield f"{path}\\{name}"
 
 
-def _of_key(engine: Any, path: str, names: frozenset[str] | None) -> Iterator[Told]:
+def _of_key(engine: Any, path: str, names: frozenset[str] | None, missed: Missed) -> Iterator[Told]:
     try:
         key = engine.reg_key(path)
-        found, time = key.values(), int(key.time_int)
+        found, time = list(key.values()), int(key.time_int)
     except (RuntimeError, ValueError):
+        _miss(engine, path, missed)
         return
+    missed.add(f"values past the first {MOST_VALUES} were not looked at", path, len(found) - MOST_VALUES)
     for value in found[:MOST_VALUES]:
-        if names is not None and value.name.lower() not in names:
-            continue
+        name = "?"
         try:
+            name = value.name
+            if names is not None and name.lower() not in names:
+                continue
             kind, data = int(value.type), bytes(value.value)
         except (RuntimeError, ValueError, MemoryError):
+            missed.add("values could not be read", f"{path}\\{name}")
             continue
-        yield path, "" if value.name == UNNAMED else value.name, kind, shown(kind, data), time
+        yield path, "" if name == UNNAMED else name, kind, shown(kind, data), time
+
+
+def _miss(engine: Any, path: str, missed: Missed) -> None:
+    """Count a key that could not be read, unless what stands above it tells that there is none."""
+    above, _, name = path.rpartition("\\")
+    while "\\" in above:
+        with contextlib.suppress(RuntimeError, ValueError):
+            if name.lower() not in {key.name.lower() for key in engine.reg_key(above).subkeys()}:
+                return
+            break
+        above, _, name = above.rpartition("\\")
+    missed.add(KEYS_LOST, path)
 
 
 def shown(kind: int, data: bytes) -> str:
