@@ -2,19 +2,21 @@
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
 import pyarrow.parquet as pq
 import pytest
 
-from postvakt import engines
+from postvakt import engines, memory
 from postvakt.commands import plans, sweeping, tasks, triage
 from postvakt.estate import plan, write
 from postvakt.estate.memory import containers, scenes, snapshots
 from postvakt.estate.memory.image import Image, build
 from postvakt.estate.memory.truth import MemoryTruth
 from postvakt.memory.carving.driver import ONCE
+from postvakt.model.evidence import Member, Source
 from postvakt.model.report import FindingRow, HostRow, Report
 from postvakt.model.rule import LEVELS
 from tests.commands import cases
@@ -263,14 +265,43 @@ def test_rules_that_memory_is_not_asked_are_listed(handed: Handed, tmp_path: Pat
 
 def test_a_share_of_what_is_gone_is_a_gap(handed: Handed, tmp_path: Path) -> None:
     """An image that was taken away between two tasks is named, and nothing else is lost."""
-    from postvakt.model.evidence import Member
-
     member = Member(evidence="e", path="away.raw", size=1 << 20, artifact="memory_raw")
     spec = sweeping.GoThrough(
         case=str(tmp_path), path=str(tmp_path / "away.raw"), member=member, share=0, of=1, parts=(), plan=""
     )
     result = sweeping.go_through(spec)
     assert [(gap.artifact, gap.why) for gap in result.gaps] == [("mem_yara", "unreadable")]
+
+
+def test_an_image_whose_owners_cannot_be_learned_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "image.raw"
+    path.write_bytes(bytes(1 << 20))
+    member = Member(evidence="e", path="image.raw", size=1 << 20, artifact="memory_raw")
+    spec = sweeping.GoThrough(
+        case=str(tmp_path / "case"), path=str(path), member=member, share=0, of=1, parts=(), plan=""
+    )
+    held = []
+
+    def opened(source: Source) -> Any:
+        held.append(memory.opened(source))
+        return held[-1]
+
+    def failing(*_: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(sweeping, "memory", SimpleNamespace(opened=opened))
+    with monkeypatch.context() as once:
+        once.setattr(sweeping, "Owners", failing)
+        # What was raised is kept, and with it all that its frames hold.
+        with pytest.raises(MemoryError) as kept:
+            sweeping.Standing(spec)
+    standing = sweeping.Standing(spec)
+    told = [one.gen.gi_frame is None for one in held]
+    standing.close()
+    assert kept.value
+    assert told == [True, False]
 
 
 def test_the_image_is_what_it_was(handed: Handed, alone: tuple[Path, HostRow]) -> None:

@@ -4,7 +4,7 @@ import contextlib
 import functools
 import ntpath
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -81,11 +81,16 @@ class Standing:
     """An image that is held open from share to share, with whose its pages are."""
 
     def __init__(self, spec: GoThrough) -> None:
-        self._files = contextlib.ExitStack()
-        case = Case(Path(spec.case))
-        source = evidence.source(spec.path, spec.member, scratch=case.scratch)
-        self.image = self._files.enter_context(memory.opened(source))
-        rows = functools.partial(_rows, case, spec.member, spec.parts)
+        with contextlib.ExitStack() as files:
+            case = Case(Path(spec.case))
+            source = evidence.source(spec.path, spec.member, scratch=case.scratch)
+            self.image = files.enter_context(memory.opened(source))
+            self._learn(spec, functools.partial(_rows, case, spec.member, spec.parts))
+            # What is learned may fail; only what stands stays open.
+            self._files = files.pop_all()
+
+    def _learn(self, spec: GoThrough, rows: Callable[[str, tuple[str, ...]], Iterator[Values]]) -> None:
+        """Learn whose the pages are."""
         processes = list(rows("mem_process", ("ProcessId", "Image", "name", "directory", "exited")))
         self.regions = _regions(rows("mem_region", ("ProcessId", "start", "size", "protection")))
         self.owner = _name(processes[0]) if spec.program and processes else None
