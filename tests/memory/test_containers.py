@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 from backports import zstd
 
+from postvakt.evidence import unsupported
 from postvakt.memory import READER
 from postvakt.memory.opening import opened
 from postvakt.memory.physical import RefusedError
+from postvakt.model.unread import UNREAD
 from tests.memory import dumps
 from tests.memory.reading import Told
 from tests.memory.windows import PAGE, OnDisk, exchange
@@ -97,6 +99,26 @@ def test_a_truncated_image_is_read_as_far_as_it_goes(container: str, told: Calla
 def test_what_is_not_read_is_named(content: bytes, why: str, words: str, told: Callable[..., Told]) -> None:
     (gap,) = told(content).gaps
     assert (gap.why, words in gap.detail) == (why, True)
+
+
+SIGNATURES = [start for shape in UNREAD for start in shape.starts]
+
+
+@pytest.mark.parametrize("start", SIGNATURES)
+def test_what_is_not_read_is_named_alike_when_it_is_handed_in_and_when_it_is_opened(
+    start: bytes, told: Callable[..., Told]
+) -> None:
+    content = start + bytes(0x1000)
+    kind = unsupported.by_content(content, len(content))
+    assert kind is not None
+    (gap,) = told(content).gaps
+    assert gap.detail == f"{kind.title}: {kind.instead}"
+
+
+def test_every_snapshot_that_is_read_is_known_when_it_is_handed_in() -> None:
+    for word in (0xBED2BED0, 0xBAD1BAD1, 0xBED2BED2, 0xBED3BED3):
+        head = struct.pack("<I", word) + bytes(60)
+        assert unsupported.by_content(head, len(head)) is unsupported.SNAPSHOT
 
 
 def test_an_encrypted_machine_is_named(told: Callable[..., Told]) -> None:

@@ -5,10 +5,9 @@ import struct
 
 import msgspec
 
+from postvakt.model import unread
+
 IMAGE = "mount it read-only and hand in the mounted folder, or collect from it with KAPE or acquire"
-CONVERT = "convert it to a raw image and hand that in (MemProcFS and Hibr2Bin write one)"
-SAVED = "write an ELF core with `virsh dump --memory-only` and hand that in"
-NO_EXCHANGE = "no Exchange server of these years runs on it"
 UNPACK = "unpack it and hand in the folder"
 FULL = "a full disk or partition"
 
@@ -23,10 +22,8 @@ class Kind(msgspec.Struct, frozen=True):
     everywhere: bool = True
 
 
-SNAPSHOT = Kind("memory_image", "a VMware snapshot", "hand in the .vmem file that belongs to it as well")
-"""Tells where the memory of a .vmem file lies, which is read; by itself it holds none that is."""
-
-HIBERNATION = Kind("memory_image", "a hibernation file", CONVERT)
+MEMORY = {shape: Kind("memory_image", shape.title, shape.instead) for shape in unread.UNREAD}
+SNAPSHOT, HIBERNATION = MEMORY[unread.SNAPSHOT], MEMORY[unread.HIBERNATION]
 
 MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (0, b"EVF\t\r\n\xff\x00", Kind("disk_image", "an EnCase image (E01)", IMAGE)),
@@ -47,19 +44,7 @@ MAGIC: tuple[tuple[int, bytes, Kind], ...] = (
     (3, b"-FVE-FS-", Kind("disk_image", f"{FULL} (BitLocker)", "unlock it, mount it, hand in the folder")),
     (512, b"EFI PART", Kind("disk_image", f"{FULL} (GPT)", IMAGE)),
     (0, b"MSWIM\x00\x00\x00", Kind("disk_image", "a Windows image (WIM)", IMAGE, everywhere=False)),
-    (0, b"PAGEDUMP", Kind("memory_image", "a crash dump of a 32-bit Windows", NO_EXCHANGE)),
-    (0, b"\xd2\xbe\xd2\xbe", SNAPSHOT),
-    (0, b"\xd1\xba\xd1\xba", SNAPSHOT),
-    (0, b"\xd0\xbe\xd2\xbe", SNAPSHOT),
-    (0, b"\xd3\xbe\xd2\xbe", SNAPSHOT),
-    *((0, magic, HIBERNATION) for magic in (b"HIBR", b"hibr", b"WAKE", b"wake", b"RSTR")),
-    (
-        0,
-        b"AVML",
-        Kind("memory_image", "a packed memory image (AVML)", "make a LiME image of it with avml-convert"),
-    ),
-    (0, b"QEVM", Kind("memory_image", "a saved virtual machine (QEMU)", SAVED)),
-    (0, b"LibvirtQemudSave", Kind("memory_image", "a saved virtual machine (libvirt)", SAVED)),
+    *((0, start, kind) for shape, kind in MEMORY.items() for start in shape.starts),
     (0, b"Rar!\x1a\x07", Kind("archive", "a RAR archive", UNPACK, everywhere=False)),
     (0, b"MSCF\x00\x00\x00\x00", Kind("archive", "a cabinet", UNPACK, everywhere=False)),
     (0, b"\x04\x22\x4d\x18", Kind("archive", "an LZ4 file", UNPACK, everywhere=False)),
@@ -78,7 +63,7 @@ LINES: tuple[tuple[re.Pattern[bytes], Kind], ...] = (
 )
 """First lines of logs that no parser of ours reads."""
 
-CORE = Kind("memory_image", "an ELF core of another machine than 64-bit x86", NO_EXCHANGE)
+CORE = Kind("memory_image", "an ELF core of another machine than 64-bit x86", unread.NO_EXCHANGE)
 MBR = Kind("disk_image", f"{FULL} (MBR)", IMAGE)
 VHD = Kind("disk_image", "a virtual disk (VHD)", IMAGE)
 AFF4 = Kind(

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from postvakt.memory.physical import PAGE, RefusedError
+from postvakt.model.unread import SNAPSHOT
 
 Place = tuple[int, int, int]
 
@@ -19,7 +20,6 @@ AMD64 = 62
 LOAD = 1
 MANY_SEGMENTS = 0xFFFF
 
-SNAPSHOT_MAGIC = tuple(struct.pack("<I", word) for word in (0xBED2BED0, 0xBAD1BAD1, 0xBED2BED2, 0xBED3BED3))
 SNAPSHOT_GROUP = 80
 MOST_GROUPS = 1024
 MOST_TAGS = 1 << 20
@@ -125,7 +125,7 @@ def _tags(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
     size = file.seek(0, 2)
     file.seek(0)
     head = file.read(12)
-    if head[:4] not in SNAPSHOT_MAGIC or len(head) < 12:
+    if head[:4] not in SNAPSHOT.starts or len(head) < 12:
         raise RefusedError("unparsed", "the snapshot does not begin as one")
     (groups,) = struct.unpack_from("<I", head, 8)
     for group in range(min(groups, MOST_GROUPS)):

@@ -12,29 +12,15 @@ from postvakt.memory import containers, crashdump
 from postvakt.memory.physical import PAGE, Image, RefusedError
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Gap
+from postvakt.model.unread import UNREAD
 
 ARTIFACT = "memory_image"
-CONVERT = "convert it to a raw image and hand that in"
 HOLE = 3 << 30
 RESUMED = 4 << 30
 """VMware leaves addresses from 3 GiB to 4 GiB to devices: what follows in the file lies above."""
 
-NOT_READ: tuple[tuple[bytes, str], ...] = (
-    (b"PAGEDUMP", "a crash dump of a 32-bit Windows: no w3wp memory that is read here is in this file"),
-    (b"HIBR", f"a hibernation file: {CONVERT} (MemProcFS or Hibr2Bin write one)"),
-    (b"hibr", f"a hibernation file: {CONVERT} (MemProcFS or Hibr2Bin write one)"),
-    (b"WAKE", f"a hibernation file that was resumed from: {CONVERT} (MemProcFS writes one)"),
-    (b"wake", f"a hibernation file that was resumed from: {CONVERT} (MemProcFS writes one)"),
-    (b"RSTR", f"a hibernation file in use: {CONVERT} (MemProcFS writes one)"),
-    (b"PK\x03\x04", f"an AFF4 container or another zip archive: {CONVERT} (aff4 or WinPmem export one)"),
-    (b"AVML", "an AVML image with packed blocks: `avml-convert` makes a LiME image of it"),
-    (b"QEVM", "a saved QEMU machine: `virsh dump --memory-only` writes an ELF core, which is read"),
-    (
-        b"LibvirtQemudSave",
-        "a saved libvirt machine: `virsh dump --memory-only` writes an ELF core, which is read",
-    ),
-)
-"""Files that hold memory in a shape that is not read, by their first bytes, with what to do."""
+ZIP = b"PK\x03\x04"
+"""An archive is unpacked before; what comes here was named as memory, and is a container that is not read."""
 
 LEAST = 16 * PAGE
 """Bytes of the smallest raw image that is looked into."""
@@ -69,12 +55,12 @@ def opened(source: Source) -> Iterator[Opened]:
 
 def _by_content(file: BinaryIO, head: bytes, source: Source, gaps: list[Gap]) -> Opened:
     size = file.seek(0, 2)
-    for start, detail in NOT_READ:
-        if head.startswith(start):
-            raise RefusedError("unsupported", detail)
-    if head[:4] in containers.SNAPSHOT_MAGIC:
+    for shape in UNREAD:
+        if head.startswith(shape.starts):
+            raise RefusedError("unsupported", f"{shape.title}: {shape.instead}")
+    if head.startswith(ZIP):
         raise RefusedError(
-            "unsupported", "a VMware snapshot: its memory is read from the .vmem file beside it"
+            "unsupported", "an AFF4 container or another zip archive: export a raw image (aff4 or WinPmem)"
         )
     told = None
     if head.startswith(b"PAGEDU64"):
