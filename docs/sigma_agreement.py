@@ -63,6 +63,9 @@ has both engines join the same records, of those and of events by chance. What w
 - A list of fields in `value_count` counts different combinations here; there it is not supported.
 - Of several matches of one rule in `temporal_ordered` the latest before the next is joined here; there others are.
   Whether there is an order both say alike. Two matches in one second stand in the order of the logs.
+- A line of a log that was carved out of memory is a match of its own only where no match of the log tells the same
+  request at the same time, and no line that was carved before does. So one request counts once, however often memory
+  holds its line; equal requests of one second that only memory tells count as one.
 """
 CIDR = (
     "the exception is a network, and the value is no address; the conversion compares texts that begin alike"

@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from postvakt import detect
 from postvakt.commands import readers
+from postvakt.commands.copies import copies
 from postvakt.model.correlation import Correlation
 from postvakt.model.gap import Gap
 from postvakt.reason.correlating import Met, Seen, correlate
@@ -83,6 +84,9 @@ class _Matches:
             )
             self._gaps.append(Gap(artifact="correlation", why="limited", detail=detail))
             chosen = chosen.sort_by([("time", "ascending"), ("at", "ascending")]).slice(0, MOST_MATCHES)
+        # One request counts once, however often memory holds its line beside the log.
+        twice = pa.array(sorted(copies(self._case, chosen)), pa.int64())
+        chosen = chosen.filter(pc.invert(pc.is_in(chosen.column("at"), twice)))
         fields = self._fields[rule]
         times = pc.cast(chosen.column("time"), pa.int64()).to_pylist()
         by_part: dict[str, list[tuple[int, int, int, str]]] = defaultdict(list)
