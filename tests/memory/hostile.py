@@ -209,6 +209,8 @@ def told_lines(chance: random.Random) -> list[Any]:
         part = told[first:last]
         chance.shuffle(part)
         told[first:last] = part
+    failed = {"line": "failed", "part": "handles", "why": "do not tell", "count": 2, "first": "w3wp.exe (8)"}
+    told.insert(chance.randrange(len(told) + 1), failed)
     for _ in range(chance.choice((0, 0, 2, 6))):
         told.insert(chance.randrange(len(told) + 1), chance.choice(told))
     if chance.random() < 0.03:

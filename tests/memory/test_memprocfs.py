@@ -66,7 +66,8 @@ def test_everything_it_tells_is_rows_of_its_own_tier(image: Path) -> None:
     assert set(rows) == {spec.name for spec in memprocfs.TABLES}
     assert {row["tier"] for some in rows.values() for row in some} == {"memprocfs"}
     assert [gap.detail for gap in gaps] == [
-        "MemProcFS 5.19.0: event logs in the file cache were not taken out whole: ../Security.evtx"
+        "MemProcFS 5.19.0: event logs in the file cache are named and not read: ../Security.evtx; mount the image with"
+        " MemProcFS, copy the .evtx files from its folder sys/eventlog/eventlog_repaired and hand them in with the rest"
     ]
 
 
@@ -357,6 +358,25 @@ def test_failures_without_end_are_counted_and_their_words_cut(image: Path) -> No
     assert len(gaps) < 110
     assert max(len(gap.detail) for gap in gaps) <= 1000
     assert [gap.count for gap in gaps if "more parts failed" in gap.detail] == [4900]
+
+
+def test_event_logs_that_are_cut_and_that_are_not_asked_for_are_told_apart(image: Path) -> None:
+    logs = [{"line": "log", "name": f"{n}.evtx", "size": 9, "written": n} for n in (0, 0, 4, 9)]
+    _, gaps = fed(image, *logs, ENDED)
+    said = {
+        gap.detail.partition(": ")[2].partition(";")[0]: gap.count for gap in gaps if ".evtx" in gap.detail
+    }
+    assert said == {
+        "event logs in the file cache are named and not read: 0.evtx, 0.evtx": 2,
+        "event logs in the file cache were not taken out whole: 4.evtx": 1,
+    }
+
+
+@pytest.mark.parametrize("count", [-5, 10**40])
+def test_a_count_that_is_none_can_be_written(image: Path, count: int) -> None:
+    _, gaps = fed(image, {"line": "failed", "part": "p", "why": "w", "count": count}, ENDED)
+    (gap,) = [gap for gap in gaps if ", p: " in gap.detail]
+    assert 0 < gap.count < 1 << 63
 
 
 def test_without_the_extra_one_sentence_says_what_is_lacking(

@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 import msgspec
 
 from postvakt.memory.memprocfs_lines import (
+    LOGS,
     LONGEST_TEXT,
     MOST_VARIABLES,
     Checked,
@@ -50,7 +51,6 @@ LARGEST_LOG = 256 << 20
 LARGEST_FILE = 1 << 16
 """Bytes of the engine's small files of text."""
 PIECE = 1 << 20
-LOGS = "/sys/eventlog/eventlog_repaired/"
 LOG_NAME = re.compile(r"[^A-Za-z0-9._%()\- ]")
 
 Engine = Any

@@ -8,8 +8,31 @@ from postvakt.model.gap import Gap, Why
 
 MOST_NAMED = 100
 """Failures that are told one by one; more are counted."""
+MOST_COUNTED = (1 << 63) - 1
 MOST_LOGS_NAMED = 5
+LONGEST_LOG_NAME = 100
 LONGEST_DETAIL = 1000
+TAKE_OUT = (
+    f"mount the image with MemProcFS, copy the .evtx files from its folder {told.LOGS.strip('/')} and hand them in with"
+    " the rest"
+)
+
+
+class Named:
+    """A count of things with the names of the first."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._names: list[str] = []
+
+    def add(self, name: str) -> None:
+        """Count one."""
+        self.count += 1
+        if len(self._names) < MOST_LOGS_NAMED:
+            self._names.append(name[:LONGEST_LOG_NAME])
+
+    def __str__(self) -> str:
+        return ", ".join(self._names) + (", ..." if self.count > len(self._names) else "")
 
 
 class LeftOut:
@@ -18,8 +41,7 @@ class LeftOut:
     def __init__(self) -> None:
         self._failed: list[told.Failed] = []
         self._more = 0
-        self._cut: list[str] = []
-        self._logs = 0
+        self._unread, self._cut = Named(), Named()
         self.unused = 0
 
     @property
@@ -36,8 +58,7 @@ class LeftOut:
                 self._more += 1
         elif isinstance(line, told.Log):
             if line.written < line.size:
-                self._logs += 1
-                self._cut += [line.name] if len(self._cut) < MOST_LOGS_NAMED else []
+                (self._cut if line.written else self._unread).add(line.name)
         elif not isinstance(line, told.Ended):
             self.unused += 1
 
@@ -46,11 +67,8 @@ class LeftOut:
         for failed in self._failed:
             if failed.count:
                 first = f", the first: {failed.first}" if failed.first else ""
-                yield gap(
-                    "unparsed",
-                    f"{name}, {failed.part}: {failed.count} {failed.why}{first}",
-                    max(failed.count, 1),
-                )
+                count = min(max(failed.count, 1), MOST_COUNTED)
+                yield gap("unparsed", f"{name}, {failed.part}: {count} {failed.why}{first}", count)
             else:
                 yield gap("unparsed", f"{name} gives no {failed.part}: {failed.why}")
         if self._more:
@@ -58,10 +76,10 @@ class LeftOut:
         if self.unused:
             detail = f"{name}: {self.unused} lines out of their order, or too many, were not used"
             yield gap("unparsed", detail, self.unused)
-        if self._logs:
-            where = ", ".join(self._cut) + (", ..." if self._logs > len(self._cut) else "")
-            detail = f"{name}: event logs in the file cache were not taken out whole: {where}"
-            yield gap("limited", detail, self._logs)
+        for logs, what in ((self._unread, "are named and not read"), (self._cut, "were not taken out whole")):
+            if logs.count:
+                detail = f"{name}: event logs in the file cache {what}: {logs}; {TAKE_OUT}"
+                yield gap("limited", detail, logs.count)
 
 
 def gap(why: Why, detail: str, count: int = 1) -> Gap:

@@ -10,6 +10,8 @@ LONGEST_TEXT = 32_768
 LONGEST_LINE = 4 << 20
 """Bytes of a line: texts at their longest, each character escaped, and an environment."""
 MOST_VARIABLES = 200
+LOGS = "/sys/eventlog/eventlog_repaired/"
+"""Where MemProcFS has the event logs that it finds in the file cache."""
 LONGEST_NAME = 300
 """Characters of the name of what could not be read."""
 
