@@ -177,6 +177,12 @@ def test_an_address_with_half_a_character_in_its_zone_can_be_written() -> None:
     assert rows["mem_netconn"][0]["DestinationIp"] == "fe80::1%\ufffd"
 
 
+def test_no_process_is_its_own_parent() -> None:
+    rows, _ = told(written(process(8, 8, "w3wp.exe")))
+    (row,) = rows["mem_process"]
+    assert (row["ParentImage"], row["flags"]) == (None, ["no-parent"])
+
+
 def test_parents_of_one_id_by_the_thousand_are_not_all_asked_and_that_is_said() -> None:
     begun = time.monotonic()
     rows, (gap,) = told(lines(*[WORKER] * 6000, *[SHELL] * 6000))

@@ -21,7 +21,7 @@ from postvakt.memory.tables import (
     MEM_REGION,
     MEM_SERVICE,
 )
-from postvakt.memory.volatility_rows import MAKERS, MOST_SAME, Named, Object, number, text
+from postvakt.memory.volatility_rows import MAKERS, MOST_NAMED, MOST_SAME, Named, Object, number, text
 from postvakt.model.evidence import Source
 from postvakt.model.gap import Gap
 from postvakt.model.table import TableSpec
@@ -127,7 +127,11 @@ def _rows(plugin: Plugin, path: str, document: "Document") -> Iterator[Mapping[s
             "physical": number(told.values.get("Offset(P)")),
         }
     for offset in crowded:
-        document.note("limited", f"not asked as parents: more than {MOST_SAME} processes of one id", offset)
+        document.note(
+            "limited",
+            f"not asked as parents: more than {MOST_SAME} processes of one id, or {MOST_NAMED} ids",
+            offset,
+        )
 
 
 class Document:

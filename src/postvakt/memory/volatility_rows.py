@@ -36,38 +36,39 @@ class Named:
     """The processes of one file by their id, for the parents of others."""
 
     def __init__(self) -> None:
-        self._by_id: dict[int, list[Mapping[str, Any]]] = {}
+        self._by_id: dict[int, list[tuple[datetime, datetime | None, Object]]] = {}
 
     def add(self, told: Object) -> bool:
         """Keep a process; tell whether there was room for it."""
-        pid = number(told.values.get("PID"))
-        if pid is None:
+        pid, begun = number(told.values.get("PID")), instant(told.values.get("CreateTime"))
+        if pid is None or begun is None:
             return True
         if pid not in self._by_id and len(self._by_id) >= MOST_NAMED:
             return False
         same = self._by_id.setdefault(pid, [])
         if len(same) >= MOST_SAME:
             return False
-        same.append(told.values)
+        same.append((begun, instant(told.values.get("ExitTime")), told))
         return True
 
-    def parent(self, values: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    def parent(self, told: Object) -> Mapping[str, Any] | None:
         """Return the process that started another, where the file has one of that id that was there then."""
-        parent, made = number(values.get("PPID")), instant(values.get("CreateTime"))
-        fit: list[tuple[datetime, int, Mapping[str, Any]]] = []
-        for other in self._by_id.get(parent, ()) if parent is not None else ():
-            begun, gone = instant(other.get("CreateTime")), instant(other.get("ExitTime"))
-            if other is values or made is None or begun is None or begun > made:
-                continue
-            if gone is None or gone >= made:
-                fit.append((begun, len(fit), other))
-        return max(fit)[2] if fit else None
+        parent, made = number(told.values.get("PPID")), instant(told.values.get("CreateTime"))
+        if parent is None or made is None:
+            return None
+        fit = [
+            (begun, other)
+            for begun, gone, other in self._by_id.get(parent, ())
+            if begun <= made and (gone is None or gone >= made) and other.offset != told.offset
+        ]
+        # Of several that began at once the last that the file tells.
+        return max(reversed(fit), key=lambda one: one[0])[1].values if fit else None
 
 
 def process(told: Object, known: Named) -> Row:
     """Return a row of pslist, psscan or pstree."""
     values = told.values
-    parent = known.parent(values)
+    parent = known.parent(told)
     return {
         "time": instant(values.get("CreateTime")),
         "ProcessId": number(values.get("PID")),
