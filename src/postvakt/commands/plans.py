@@ -14,6 +14,9 @@ from postvakt.errors import ContentError
 from postvakt.memory.carving import anchors
 from postvakt.tables.case import Case
 
+Texts = list[detect.RuleText]
+Kept = tuple[detect.RuleText, ...]
+
 
 class Packs(msgspec.Struct, frozen=True):
     """Folders of Sigma rules, folders of YARA rules and STIX files that a user adds to our own."""
@@ -55,18 +58,41 @@ def add_packs(case: Case, more: Packs) -> None:
     case.write_json("case.json", msgspec.structs.replace(about, options=options))
 
 
+class Asked(msgspec.Struct, frozen=True):
+    """What a case is to be asked, not compiled yet. `hash` and `yara_hash` are those of the plan."""
+
+    hash: str
+    yara_hash: str
+    content: content.Content
+    texts: tuple[Kept, Kept, Kept]
+
+    def is_compiled(self, case: Case) -> bool:
+        """Tell whether the plan lies in the case, or was met by this process in another."""
+        return case.path(plan_file(self.hash)).is_file() or self.hash in _MET
+
+    def prepared(self, case: Case) -> Prepared:
+        """Return the plan for a case, compiled now or found compiled."""
+        path = plan_file(self.hash)
+        if case.path(path).is_file():
+            plan = detect.Plan.from_bytes(case.path(path).read_bytes())
+        else:
+            plan = _MET.get(self.hash) or _compiled(*self.texts)
+            case.write(path, plan.to_bytes())
+        _meet(self.hash, plan)
+        return Prepared(hash=self.hash, yara_hash=self.yara_hash, plan=plan, content=self.content)
+
+
+def asked(chosen: Packs) -> Asked:
+    """Return what our content and packs ask. Raises ContentError for what is not there."""
+    own = content.load()
+    sigma, yara, indicators = (tuple(texts) for texts in _gather(own, chosen))
+    hashed = _hash([*sigma, *yara, *indicators])
+    return Asked(hashed, _hash(yara), own, (sigma, yara, indicators))
+
+
 def prepare(case: Case, chosen: Packs) -> Prepared:
     """Return the plan for a case, compiled now or found compiled. Raises ContentError for what is not there."""
-    own = content.load()
-    sigma, yara, indicators = _gather(own, chosen)
-    hashed = _hash([*sigma, *yara, *indicators])
-    path = plan_file(hashed)
-    if case.path(path).is_file():
-        plan = detect.Plan.from_bytes(case.path(path).read_bytes())
-    else:
-        plan = _compiled(tuple(sigma), tuple(yara), tuple(indicators))
-        case.write(path, plan.to_bytes())
-    return Prepared(hash=hashed, yara_hash=_hash(yara), plan=plan, content=own)
+    return asked(chosen).prepared(case)
 
 
 def compile_all(own: content.Content, chosen: Packs) -> detect.Plan:
@@ -74,10 +100,15 @@ def compile_all(own: content.Content, chosen: Packs) -> detect.Plan:
     return _compiled(*map(tuple, _gather(own, chosen)))
 
 
-Texts = list[detect.RuleText]
+_MET: dict[str, detect.Plan] = {}
+"""The last plans of this process by their hash: one that makes several cases compiles once."""
 
 
-Kept = tuple[detect.RuleText, ...]
+def _meet(hashed: str, plan: detect.Plan) -> None:
+    _MET.pop(hashed, None)
+    _MET[hashed] = plan
+    while len(_MET) > 2:
+        _MET.pop(next(iter(_MET)))
 
 
 @functools.lru_cache(maxsize=2)

@@ -20,6 +20,9 @@ GROUP_BYTES = 4 * 1024 * 1024
 GROUP_MEMBERS = 64
 """Small files are read in groups of about half a second, so that handing out work costs nothing beside it."""
 
+LOOK_BYTES = 16 * 1024 * 1024
+"""Files of a folder are hashed and looked into in groups of so many bytes; what an archive holds is not known yet."""
+
 SCAN_GROUP_BYTES = 32 * 1024 * 1024
 
 PIECE_BYTES = 32 * 1024 * 1024
@@ -30,17 +33,48 @@ MOST_SHARES = 256
 """A memory image is gone through in shares of some seconds each, so that every worker has some and progress is seen."""
 
 
-def take_in(case: Case, paths: Iterable[str]) -> list[Task]:
-    """Return the task that takes in each hand-in; its id changes when the evidence on disk does."""
-    found = []
+def take_in(case: Case, paths: Iterable[str]) -> tuple[list[Task], list[Task]]:
+    """Return the tasks that look into parts of folders, and those that take in each hand-in once these are done; their
+    ids change when the evidence on disk does."""
+    looks: list[Task] = []
+    found: list[Task] = []
     for given in paths:
         path = str(Path(given).absolute())
         stamp, size = _stamp(Path(path))
-        spec = _spec(work.TakeIn(case=str(case.root), path=path))
-        found.append(
-            Task(id=key("take_in", __version__, path, stamp), function="take_in", spec=spec, bytes=size)
-        )
-    return found
+        mine = list(_looks(case, path, stamp))
+        looks += mine
+        spec = work.TakeIn(case=str(case.root), path=path, looked=tuple(look.spec["file"] for look in mine))
+        name = key("take_in", __version__, path, stamp)
+        found.append(Task(id=name, function="take_in", spec=_spec(spec), bytes=size))
+    return looks, found
+
+
+def _looks(case: Case, path: str, stamp: str) -> Iterator[Task]:
+    """Yield the tasks that look into the files of a folder, some at a time; one alone is as well taken in at once."""
+    for number, group in enumerate(_shared_out(evidence.on_disk(path))):
+        name = key("look", __version__, path, stamp, str(number))
+        shown = tuple(name for name, _ in group)
+        spec = work.Look(case=str(case.root), path=path, shown=shown, file=f"scratch/looked/{name}.msgpack")
+        size = sum(size for _, size in group)
+        yield Task(id=name, function="look", spec=_spec(spec), bytes=size, title=shown[0])
+
+
+def _shared_out(files: Iterable[tuple[str, int]]) -> list[list[tuple[str, int]]]:
+    groups: list[list[tuple[str, int]]] = []
+    size = LOOK_BYTES
+    for name, bytes_ in files:
+        if size + bytes_ > LOOK_BYTES or len(groups[-1]) == GROUP_MEMBERS:
+            groups.append([])
+            size = 0
+        groups[-1].append((name, bytes_))
+        size += bytes_
+    return groups if len(groups) > 1 else []
+
+
+def to_compile(case: Case, plan: str) -> list[Task]:
+    """Return the task that compiles what a case is asked."""
+    spec = _spec(work.Compile(case=str(case.root)))
+    return [Task(id=key("compile", plan), function="compile", spec=spec, kept=False)]
 
 
 def of_case(case: Case, intakes: Sequence[work.Intake], plan: Prepared) -> list[Task]:

@@ -1,5 +1,6 @@
 """THE flow: evidence in, a truthful verdict out. Read this file first."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -39,9 +40,14 @@ def triage(request: Request, watch: engines.Watch) -> Report:
     Run again on the same case it does only what is not done. Raises PostvaktError for what a user can mend.
     """
     case = _case(request)
-    plan = plans.prepare(case, plans.of_case(case))
+    asked = plans.asked(plans.of_case(case))
     with engines.start(request.engine, work.perform, case.root, jobs=request.jobs, watch=watch) as engine:
-        taken = [_intake(outcome) for outcome in engine.run(tasks.take_in(case, request.evidence))]
+        looks, takes = tasks.take_in(case, request.evidence)
+        compiling = [] if asked.is_compiled(case) else tasks.to_compile(case, asked.hash)
+        # Whatever fails here is done by what comes next itself: the evidence taken in, the rules compiled.
+        deque(engine.run([*compiling, *looks]), maxlen=0)
+        plan = asked.prepared(case)
+        taken = [_intake(outcome) for outcome in engine.run(takes)]
         intakes = _once(sorted(taken, key=lambda intake: intake.evidence.path))
         case.write_json("intake.json", intakes)
         done = _read_and_ask(case, engine, intakes, plan, watch)

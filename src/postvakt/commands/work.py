@@ -1,6 +1,7 @@
 """What a worker does: the functions that tasks name. Here a batch is parsed, counted, matched and written while it
 is still in cache; nothing else in the house touches evidence."""
 
+import contextlib
 import functools
 import gc
 from collections.abc import Callable, Iterator
@@ -34,11 +35,27 @@ class Intake(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
 
 
-class TakeIn(msgspec.Struct, frozen=True):
-    """Specification: take in what lies at `path`."""
+class Look(msgspec.Struct, frozen=True):
+    """Specification: hash and look into these files of the folder at `path`, and leave what was met in `file`."""
 
     case: str
     path: str
+    shown: tuple[str, ...]
+    file: str
+
+
+class TakeIn(msgspec.Struct, frozen=True):
+    """Specification: take in what lies at `path`; `looked` are the files that looks into parts of it left."""
+
+    case: str
+    path: str
+    looked: tuple[str, ...] = ()
+
+
+class Compile(msgspec.Struct, frozen=True):
+    """Specification: compile what a case is asked, and leave the plan in it."""
+
+    case: str
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -80,6 +97,8 @@ class Ask(msgspec.Struct, frozen=True):
     parse: str
 
 
+ARTIFACTS = [reader.artifact for reader in readers.READERS]
+
 YOUNG_OBJECTS = 100_000
 """Objects after which the collector of cycles looks; rows hold no cycles, and a look after every 700 costs a tenth."""
 
@@ -91,13 +110,34 @@ def perform(function: str, spec: dict[str, Any]) -> Any:
     return msgspec.to_builtins(run(msgspec.convert(spec, kind)))
 
 
-def take_in(spec: TakeIn) -> Intake:
-    """List, hash and recognise everything in one hand-in."""
+def look(spec: Look) -> str:
+    """Hash and look into files of one hand-in; return where what was met lies in the case."""
     case = Case(Path(spec.case))
-    taken = evidence.take_in(spec.path, [r.artifact for r in readers.READERS], scratch=case.scratch)
+    met = evidence.look(spec.path, spec.shown, ARTIFACTS, scratch=case.scratch)
+    case.write(spec.file, msgspec.msgpack.encode(met))
+    return spec.file
+
+
+def take_in(spec: TakeIn) -> Intake:
+    """List, hash and recognise everything in one hand-in. What a look did not leave is looked at now."""
+    case = Case(Path(spec.case))
+    looked: dict[str, evidence.Met] = {}
+    for file in spec.looked:
+        with contextlib.suppress(OSError, msgspec.DecodeError):
+            looked |= msgspec.msgpack.decode(case.path(file).read_bytes(), type=dict[str, evidence.Met])
+    taken = evidence.take_in(spec.path, ARTIFACTS, scratch=case.scratch, looked=looked)
     name = f"intake/{taken.evidence.id}.jsonl"
     case.write_lines(name, taken.members)
     return Intake(evidence=taken.evidence, file=name, members=len(taken.members), gaps=tuple(taken.gaps))
+
+
+def compile_plan(spec: Compile) -> str:
+    """Compile what a case is asked; return the plan's hash."""
+    # One task of a case needs the compilers, so not every worker waits for them.
+    from postvakt.commands import plans
+
+    case = Case(Path(spec.case))
+    return plans.prepare(case, plans.of_case(case)).hash
 
 
 def read(spec: Read) -> ParseResult:
@@ -248,7 +288,9 @@ def _scanner(case: str, plan: str) -> detect.Scanner:
 
 
 FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
+    "look": (Look, look),
     "take_in": (TakeIn, take_in),
+    "compile": (Compile, compile_plan),
     "read": (Read, read),
     "list": (List, list_files),
     "scan": (Scan, scan),

@@ -112,7 +112,7 @@ class Embedded:
         fresh: deque[Task] = deque()
         alone: deque[tuple[Task, int]] = deque()
         for task in tasks:
-            known = self._ledger.find(task.id)
+            known = self._ledger.find(task.id) if task.kept else None
             if known is None:
                 fresh.append(task)
             elif known.state == "open":
@@ -206,9 +206,9 @@ class Embedded:
         else:
             if worker.served >= self._limits.tasks:
                 self._discard(worker)
-            outcome = Outcome(task=task.id, state="done", result=answer.result, attempts=attempts)
-            self._ledger.keep(outcome)
-            return task, outcome
+            return self._kept(
+                task, Outcome(task=task.id, state="done", result=answer.result, attempts=attempts)
+            )
         given_up = attempts >= self._limits.attempts
         outcome = Outcome(
             task=task.id,
@@ -217,7 +217,11 @@ class Embedded:
             detail=detail,
             attempts=attempts,
         )
-        self._ledger.keep(outcome)
+        return self._kept(task, outcome)
+
+    def _kept(self, task: Task, outcome: Outcome) -> tuple[Task, Outcome]:
+        if task.kept:
+            self._ledger.keep(outcome)
         return task, outcome
 
     def _discard(self, worker: _Worker) -> None:

@@ -62,6 +62,13 @@ def _found(shown: str, plain: str, path: Path, about: os.stat_result) -> Found:
     return Found(shown, plain, path, "file", about.st_size, about.st_mtime_ns)
 
 
+def one(root: Path, shown: str) -> Found:
+    """Return the file that is shown under this path, as `walk` does. Raises OSError."""
+    path = find(root, shown)
+    folder, slash, _ = shown.rpartition("/")
+    return _found(shown, f"{folder}{slash}{names.text(path.name)}", path, path.lstat())
+
+
 def entries(folder: Path) -> list[tuple[str, str, Path]]:
     """Return what lies in one folder as (shown name, the same without mark, path), in the order of bytes.
 

@@ -1,6 +1,7 @@
 """Intake: everything in a hand-in is listed and hashed, containers opened; what cannot be read is a Gap."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -29,8 +30,11 @@ class Intake:
         self.met = Met()
         self.kinds: dict[str, str] = {}
 
-    def folder(self, root: Path) -> None:
-        """Take in a folder. Raises EvidenceError where it cannot be listed."""
+    def folder(self, root: Path, looked: Mapping[str, Met]) -> None:
+        """Take in a folder; what was `looked` at before, by the path that is shown, is not read again.
+
+        Raises EvidenceError where it cannot be listed.
+        """
         try:
             disk.entries(root)
         except OSError as why:
@@ -41,6 +45,8 @@ class Intake:
                 self._gap(
                     "unreadable", FILE, path.rstrip("/"), f"cannot be listed: {fault.strerror or fault}"
                 )
+            elif known := looked.get(found.shown):
+                self.met.add(known)
             else:
                 self._on_disk(found)
         if not self.met.seen:
@@ -68,6 +74,12 @@ class Intake:
             and refused.why in ("unreadable", "encrypted", "truncated")
         ):
             raise EvidenceError(f"{path}: {refused.detail}")
+
+    def one(self, root: Path, shown: str) -> Met:
+        """Return what is met in one file of a folder. Raises OSError where it is gone."""
+        self.met = Met()
+        self._on_disk(disk.one(root, shown))
+        return self.met
 
     def _on_disk(self, found: disk.Found) -> None:
         seen = Seen(
@@ -202,12 +214,26 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     beside: list[str] = []
 
 
-def taken(path: str, hand_in: Path, opener: Opener, artifacts: Sequence[Artifact]) -> Taken:
+def looked(
+    hand_in: Path, shown: Iterable[str], opener: Opener, artifacts: Sequence[Artifact]
+) -> dict[str, Met]:
+    """Return what is met in files of a folder, by the paths that are shown; not in those that are gone."""
+    intake = Intake(opener, Recogniser(artifacts))
+    found: dict[str, Met] = {}
+    for path in shown:
+        with suppress(OSError):
+            found[path] = intake.one(hand_in, path)
+    return found
+
+
+def taken(
+    path: str, hand_in: Path, opener: Opener, artifacts: Sequence[Artifact], before: Mapping[str, Met]
+) -> Taken:
     """Take in what lies at `hand_in`. Raises EvidenceError where it cannot be opened."""
     recogniser = Recogniser(artifacts)
     intake = Intake(opener, recogniser)
     if hand_in.is_dir():
-        intake.folder(hand_in)
+        intake.folder(hand_in, before)
         on_disk = [seen for seen in intake.met.seen if BORDER not in seen.path]
         sha256 = custody.manifest((seen.path, seen.sha256, seen.size) for seen in on_disk)
         kind = "folder"

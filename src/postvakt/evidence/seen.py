@@ -37,3 +37,9 @@ class Met(msgspec.Struct):
     seen: list[Seen] = []
     gaps: list[Gap] = []
     containers: dict[str, bool] = {}
+
+    def add(self, other: "Met") -> None:
+        """Take over what was met elsewhere in the same hand-in."""
+        self.seen += other.seen
+        self.gaps += other.gaps
+        self.containers |= other.containers

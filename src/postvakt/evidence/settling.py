@@ -130,7 +130,7 @@ def _read_beside(met: Met, recogniser: Recogniser) -> tuple[list[str], list[Gap]
 
 
 def _beside_its_memory(seen: Seen, met: Met, neighbours: AbstractSet[str]) -> bool:
-    if seen.look is None or seen.look.image is not unsupported.SNAPSHOT:
+    if seen.look is None or seen.look.image != unsupported.SNAPSHOT:
         return False
     stem = layout.beside(seen.path, met.containers).rpartition(".")[0]
     return (stem.endswith(".vmem") and stem in neighbours) or f"{stem}.vmem" in neighbours

@@ -13,7 +13,8 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     """One piece of work: a function's name out of an allowed list and its JSON specification.
 
     `id` names the work by what goes in (evidence members, parser versions, options, compiled rules): two tasks
-    of one id give the same bytes. `bytes` is how much is read, for progress and for the time limit.
+    of one id give the same bytes. `bytes` is how much is read, for progress and for the time limit. A task that is not
+    `kept` leaves no row in the ledger: it reads what others left, costs little, and is done anew in each run.
     """
 
     id: str
@@ -21,6 +22,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     spec: dict[str, Any]
     bytes: int = 0
     title: str = ""
+    kept: bool = True
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
