@@ -1,14 +1,14 @@
 """From what the tasks left behind to the report: read back, reason, write. No evidence is touched."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 import pyarrow as pa
 
-from postvakt import __version__, detect
+from postvakt import __version__, engines
 from postvakt.commands import correlate, facts_file, plans, readers, reports, second_look, work
 from postvakt.errors import ContentError, UsageError
 from postvakt.model.directive import Directive
@@ -16,7 +16,6 @@ from postvakt.model.evidence import Member
 from postvakt.model.gap import Gap
 from postvakt.model.report import Acknowledgement, HostRow, Report
 from postvakt.model.rule import NotAsked
-from postvakt.model.table import TableSpec
 from postvakt.model.task import Outcome, ParseResult, Task
 from postvakt.reason import hosts
 from postvakt.reason import report as reasoning
@@ -27,7 +26,7 @@ VERSION = __version__
 Done = tuple[Task, Outcome]
 
 
-def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Report:
+def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done], engine: engines.Engine) -> Report:
     """Reason over everything that was read, write every conclusion and the report, and return it."""
     about = case.about()
     intakes = case.read_json("intake.json", list[work.Intake])
@@ -52,7 +51,8 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
     root_of = {(m.evidence, m.path): m.root for m in members if m.rooted}
     owners = reasoning.Owners(concluded, root_of)
     directive = _directive(prepared, about)
-    named = second_look.named(case, results, owners)
+    looked = second_look.look(case, engine, prepared, found, results, owners, members)
+    named = looked.named
     facts = reasoning.Facts(
         version=VERSION,
         content=prepared.hash,
@@ -70,12 +70,12 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         hosts=concluded,
         root_of=root_of,
         spans=[span for r in results for span in r.spans],
-        gaps=[*gaps, *_of_the_case(named.gaps, intakes)],
-        matches=list(matches.groups(case, found, readers.TABLES, _explainer(prepared.plan))),
+        gaps=[*gaps, *_of_the_case(named.gaps, intakes), *looked.gaps],
+        matches=list(matches.groups(found, looked.samples)),
         specs=readers.TABLES,
         acknowledged=acknowledgements(case),
         said=facts_file.said(case, directive, [host.name for host in concluded]),
-        seen=second_look.look(case, found, results, rules, owners, members),
+        seen=looked.seen,
         memory=second_look.remembered(case, found, results, rules, owners),
         namings=named.words,
         askers=named.askers,
@@ -89,7 +89,7 @@ def conclude(case: Case, prepared: plans.Prepared, done: Sequence[Done]) -> Repo
         baselines=second_look.held_against(case, (i.evidence.id for i in intakes), concluded, owners),
     )
     made = reasoning.assemble(facts)
-    _write(case, made, concluded, members)
+    _write(case, made, concluded, members, engine)
     return made
 
 
@@ -171,13 +171,6 @@ def instant(given: str, option: str) -> datetime:
     return read if read.tzinfo else read.replace(tzinfo=UTC)
 
 
-def _explainer(plan: detect.Plan) -> Any:
-    def explained(rule: str, spec: TableSpec, row: Mapping[str, Any]) -> str:
-        return detect.explain(plan, rule, spec, row).summary
-
-    return explained
-
-
 def acknowledgements(case: Case) -> dict[str, Acknowledgement]:
     """Return what people have acknowledged, by finding."""
     path = case.path("acknowledged.yaml")
@@ -189,7 +182,9 @@ def acknowledgements(case: Case) -> dict[str, Acknowledgement]:
         raise ContentError(f"{path}: {why}") from why
 
 
-def _write(case: Case, made: Report, concluded: Sequence[Any], members: Iterable[Member]) -> None:
+def _write(
+    case: Case, made: Report, concluded: Sequence[Any], members: Iterable[Member], engine: engines.Engine
+) -> None:
     case.write_json("hosts.json", concluded)
     per_host: dict[str, Any] = {
         "findings.json": lambda host: host.findings,
@@ -212,7 +207,7 @@ def _write(case: Case, made: Report, concluded: Sequence[Any], members: Iterable
         for e in made.evidence
     )
     case.write_lines("custody.jsonl", [*items, *custody])
-    reports.keep(case, made)
+    reports.keep(case, made, engine)
 
 
 def _with_host(made: Report, part: Any) -> list[dict[str, Any]]:

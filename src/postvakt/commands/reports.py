@@ -1,13 +1,17 @@
 """A finished report, read back from its case and rendered; nothing is concluded again."""
 
+import hashlib
 from pathlib import Path
 
 import msgspec
 
-from postvakt import report
+from postvakt import engines, report
+from postvakt.commands import looking_back
+from postvakt.commands.spreading import Wanted, spread
 from postvakt.content import library
 from postvakt.errors import EvidenceError, UsageError
 from postvakt.model.report import FindingRow, HostRow, Report
+from postvakt.model.task import Outcome
 from postvakt.report import filled
 from postvakt.report.filled import Filled
 from postvakt.tables.case import Case
@@ -16,12 +20,26 @@ CONCLUDED = "report/concluded.msgpack"
 """The report as a value, kept for the formats that are asked for later."""
 
 
-def keep(case: Case, made: Report) -> None:
-    """Keep a report as a value and in every format that a triage writes."""
+def keep(case: Case, made: Report, engine: engines.Engine) -> None:
+    """Keep a report as a value and in every format that a triage writes, each written by a worker.
+
+    A format that a worker gives up is written here: there is no report without it, and so nothing to tell a Gap in.
+    """
     case.write(CONCLUDED, msgspec.msgpack.encode(made, order="sorted"))
-    for form in report.FORMATS.values():
-        if form.kept:
+    # Names of fields stand in a report as they stood in the row, so the value is handed over in its own order.
+    content = msgspec.msgpack.encode(made)
+    case.write(HANDED_OVER, content)
+    forms = [form for form in report.FORMATS.values() if form.kept]
+    pages = [looking_back.Page(form.name, HANDED_OVER, hashlib.sha256(content).hexdigest()) for form in forms]
+    wanted = Wanted("write", looking_back.write, pages, [len(content)] * len(pages))
+    (written,) = spread(engine, case, "", [wanted])
+    for form, answer in zip(forms, written, strict=True):
+        if isinstance(answer, Outcome):
             case.write(f"report/report.{form.suffix}", form.render(made))
+    case.path(HANDED_OVER).unlink(missing_ok=True)
+
+
+HANDED_OVER = "scratch/report.msgpack"
 
 
 def load(root: Path) -> Report:

@@ -61,9 +61,9 @@ def _looks(case: Case, path: str, stamp: str) -> Iterator[Task]:
 
 def _shared_out(files: Iterable[tuple[str, int]]) -> list[list[tuple[str, int]]]:
     groups: list[list[tuple[str, int]]] = []
-    size = LOOK_BYTES
+    size = 0
     for name, bytes_ in files:
-        if size + bytes_ > LOOK_BYTES or len(groups[-1]) == GROUP_MEMBERS:
+        if not groups or size + bytes_ > LOOK_BYTES or len(groups[-1]) == GROUP_MEMBERS:
             groups.append([])
             size = 0
         groups[-1].append((name, bytes_))

@@ -51,7 +51,7 @@ def triage(request: Request, watch: engines.Watch) -> Report:
         intakes = _once(sorted(taken, key=lambda intake: intake.evidence.path))
         case.write_json("intake.json", intakes)
         done = _read_and_ask(case, engine, intakes, plan, watch)
-    return conclude.conclude(case, plan, done)
+        return conclude.conclude(case, plan, done, engine)
 
 
 def reask(root: Path, packs: plans.Packs, watch: engines.Watch, *, jobs: int, engine_name: str) -> Report:
@@ -63,7 +63,7 @@ def reask(root: Path, packs: plans.Packs, watch: engines.Watch, *, jobs: int, en
     intakes = case.read_json("intake.json", list[work.Intake])
     with engines.start(engine_name, work.perform, case.root, jobs=jobs, watch=watch) as engine:
         done = _read_and_ask(case, engine, intakes, plan, watch)
-    return conclude.conclude(case, plan, done)
+        return conclude.conclude(case, plan, done, engine)
 
 
 def _read_and_ask(

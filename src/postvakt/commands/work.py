@@ -16,6 +16,7 @@ from postvakt import detect, evidence
 from postvakt.artifacts import files
 from postvakt.commands import readers
 from postvakt.commands.gathering import Gathered, gathering, plan_of
+from postvakt.commands.spreading import Pieces
 from postvakt.model.clock import micros
 from postvakt.model.evidence import Evidence, Member, Source
 from postvakt.model.gap import Gap
@@ -287,6 +288,18 @@ def _scanner(case: str, plan: str) -> detect.Scanner:
     return detect.Scanner(plan_of(case, plan))
 
 
+def _looking_back(name: str) -> Callable[[Pieces], list[Any]]:
+    """Return a function that looks back at what was read. What it stands on is met by no worker that only reads."""
+
+    def run(spec: Pieces) -> list[Any]:
+        from postvakt.commands import looking_back
+
+        function: Callable[[Pieces], list[Any]] = getattr(looking_back, name)
+        return function(spec)
+
+    return run
+
+
 FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "look": (Look, look),
     "take_in": (TakeIn, take_in),
@@ -295,6 +308,10 @@ FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "list": (List, list_files),
     "scan": (Scan, scan),
     "ask": (Ask, ask),
+    "read_back": (Pieces, _looking_back("read_back")),
+    "measure": (Pieces, _looking_back("measure")),
+    "name_servers": (Pieces, _looking_back("name_servers")),
+    "write": (Pieces, _looking_back("write")),
 }
 """What a task may name, and what `_of_memory` knows; anything else in a ledger is refused."""
 

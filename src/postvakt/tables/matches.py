@@ -1,7 +1,7 @@
 """Matches on their way from tasks to findings: one Parquet schema, grouped by rule and source."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from postvakt.model.clock import from_micros
 from postvakt.model.conclusion import MatchGroup
 from postvakt.model.report import Sample
 from postvakt.model.rule import Match
@@ -59,21 +60,18 @@ def keep(case: Case, matches: pa.Table) -> None:
             part.write(piece)
 
 
-def groups(
-    case: Case, matches: pa.Table, specs: Mapping[str, TableSpec], explained: Any
-) -> Iterator[MatchGroup]:
-    """Yield the matches of each rule in each source, with its first rows as samples.
+Key = tuple[str, str, str, str]
+"""Rule, evidence, source, table: the matches that are told as one."""
 
-    `explained(rule, spec, row)` says in a line why a row matched.
-    """
+
+def groups(matches: pa.Table, samples: Mapping[Key, Sequence[Sample]]) -> Iterator[MatchGroup]:
+    """Yield the matches of each rule in each source, with its samples."""
     if not matches.num_rows:
         return
     keyed = matches.append_column("at", pa.array(range(matches.num_rows), pa.int64()))
     grouped = keyed.group_by(["rule", "evidence", "source", "table"], use_threads=False).aggregate(
         [("row", "count"), ("time", "count"), ("time", "min"), ("time", "max"), ("at", "min")]
     )
-    wanted = _sample_positions(keyed)
-    samples = _samples(case, matches, wanted, specs, explained)
     for entry in grouped.sort_by("at_min").to_pylist():
         key = (entry["rule"], entry["evidence"], entry["source"], entry["table"])
         yield MatchGroup(
@@ -85,7 +83,7 @@ def groups(
             undated=entry["row_count"] - entry["time_count"],
             first=_us(entry["time_min"]),
             last=_us(entry["time_max"]),
-            samples=tuple(samples[key]),
+            samples=tuple(samples.get(key, ())),
         )
 
 
@@ -93,48 +91,48 @@ def _us(value: Any) -> int | None:
     return None if value is None else pa.scalar(value, pa.timestamp("us", tz="UTC")).value
 
 
-def _sample_positions(keyed: pa.Table) -> list[int]:
-    """The first rows of each rule and source, in time where there is one."""
+def sampled(matches: pa.Table) -> list[Match]:
+    """Return the first matches of each rule in each source, in time where there is one."""
     seen: dict[tuple[str, str, str], int] = defaultdict(int)
     wanted = []
+    keyed = matches.append_column("at", pa.array(range(matches.num_rows), pa.int64()))
     ordered = keyed.sort_by([("time", "ascending"), ("at", "ascending")])
     columns = [ordered.column(name).to_pylist() for name in ("rule", "evidence", "source", "at")]
     for rule, evidence, source, at in zip(*columns, strict=True):
         if seen[rule, evidence, source] < SAMPLES_OF_A_SOURCE:
             seen[rule, evidence, source] += 1
             wanted.append(at)
-    return wanted
+    return values(matches.take(pa.array(wanted, pa.int64())))
 
 
-def _samples(
-    case: Case, matches: pa.Table, wanted: list[int], specs: Mapping[str, TableSpec], explained: Any
-) -> dict[tuple[str, str, str, str], list[Sample]]:
-    chosen = matches.take(pa.array(wanted, pa.int64())).to_pylist()
-    by_part: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for match in chosen:
-        by_part[match["part"]].append(match)
-    found: dict[tuple[str, str, str, str], list[Sample]] = defaultdict(list)
-    for part in sorted(by_part):
-        numbers = sorted({match["row"] for match in by_part[part]})
-        rows = dict(zip(numbers, read_rows(case, part, numbers), strict=True))
-        for match in by_part[part]:
-            spec = specs[match["table"]]
-            row = rows[match["row"]]
-            key = (match["rule"], match["evidence"], match["source"], match["table"])
-            found[key].append(
-                Sample(
-                    table=match["table"],
-                    evidence=match["evidence"],
-                    source=match["source"],
-                    locator=match["locator"],
-                    locator_kind=spec.locator,
-                    time=match["time"],
-                    fields=fields_of(row),
-                    detail=match["detail"] or explained(match["rule"], spec, row),
-                )
-            )
-    for samples in found.values():
-        samples.sort(key=lambda s: (s.time is None, str(s.time), s.locator))
+def values(matches: pa.Table) -> list[Match]:
+    """Return matches as values."""
+    times = pc.cast(matches.column("time"), pa.int64())
+    plain = matches.set_column(matches.schema.get_field_index("time"), "time", times)
+    return [Match(**{**row, "detail": row["detail"] or ""}) for row in plain.to_pylist()]
+
+
+def sample(match: Match, spec: TableSpec, row: Mapping[str, Any], explained: Any) -> Sample:
+    """Return a matched row as a report tells it. `explained(rule, spec, row)` says in a line why it matched."""
+    return Sample(
+        table=match.table,
+        evidence=match.evidence,
+        source=match.source,
+        locator=match.locator,
+        locator_kind=spec.locator,
+        time=None if match.time is None else from_micros(match.time),
+        fields=fields_of(row),
+        detail=match.detail or explained(match.rule, spec, row),
+    )
+
+
+def by_key(samples: Iterable[tuple[str, Sample]]) -> dict[Key, list[Sample]]:
+    """Return samples, each given with its rule, by what is told as one, in the order in which they are told."""
+    found: dict[Key, list[Sample]] = defaultdict(list)
+    for rule, one in samples:
+        found[rule, one.evidence, one.source, one.table].append(one)
+    for told in found.values():
+        told.sort(key=lambda s: (s.time is None, str(s.time), s.locator))
     return found
 
 

@@ -1,16 +1,16 @@
 """Matched rows read back from the parts, for joining: all of a rule's rows in a source up to a bound."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from postvakt.model.rule import Match
 from postvakt.model.story import Trace
 from postvakt.model.table import TableSpec
-from postvakt.tables.case import Case
-from postvakt.tables.matches import read_rows
+from postvakt.tables.matches import values
 
 MOST_OF_A_SOURCE = 1000
 """Rows of one rule in one source that are joined: the first and the last in time, each half; the rest is counted."""
@@ -18,27 +18,27 @@ MOST_OF_A_SOURCE = 1000
 Told = Callable[..., Trace]
 
 
-def traces(
-    case: Case, matches: pa.Table, rules: frozenset[str], specs: Mapping[str, TableSpec], told: Told
-) -> Iterator[Trace]:
-    """Yield what the matches of these rules tell. `told(rule, spec, row, ...)` says what a row can be joined by."""
+def joined(matches: pa.Table, rules: frozenset[str]) -> list[Match]:
+    """Return the matches of these rules that are joined."""
     chosen = matches.filter(pc.is_in(matches.column("rule"), pa.array(sorted(rules), pa.string())))
-    by_part: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for match in chosen.take(_bounded(chosen)).to_pylist():
-        by_part[match["part"]].append(match)
-    for part in sorted(by_part):
-        numbers = sorted({match["row"] for match in by_part[part]})
-        rows = dict(zip(numbers, read_rows(case, part, numbers), strict=True))
-        for match in by_part[part]:
-            yield told(
-                match["rule"],
-                specs[match["table"]],
-                rows[match["row"]],
-                evidence=match["evidence"],
-                source=match["source"],
-                locator=match["locator"],
-                says=match["detail"] or "",
-            )
+    return values(chosen.take(_bounded(chosen)))
+
+
+def traces(
+    joined: Iterable[Match], rows: Mapping[int, Mapping[str, Any]], specs: Mapping[str, TableSpec], told: Told
+) -> Iterator[Trace]:
+    """Yield what matches of one part tell, whose rows are given by number. `told(rule, spec, row, ...)` says what a row
+    can be joined by."""
+    for match in joined:
+        yield told(
+            match.rule,
+            specs[match.table],
+            rows[match.row],
+            evidence=match.evidence,
+            source=match.source,
+            locator=match.locator,
+            says=match.detail,
+        )
 
 
 def _bounded(matches: pa.Table) -> pa.Array:
