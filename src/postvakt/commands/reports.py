@@ -1,6 +1,7 @@
 """A finished report, read back from its case and rendered; nothing is concluded again."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -20,23 +21,30 @@ CONCLUDED = "report/concluded.msgpack"
 """The report as a value, kept for the formats that are asked for later."""
 
 
-def keep(case: Case, made: Report, engine: engines.Engine) -> None:
-    """Keep a report as a value and in every format that a triage writes, each written by a worker.
+def keep(case: Case, made: Report, engine: engines.Engine | None = None) -> None:
+    """Keep a report as a value and in every format that a triage writes, each written by a worker where there are some.
 
     A format that a worker gives up is written here: there is no report without it, and so nothing to tell a Gap in.
     """
     case.write(CONCLUDED, msgspec.msgpack.encode(made, order="sorted"))
-    # Names of fields stand in a report as they stood in the row, so the value is handed over in its own order.
-    content = msgspec.msgpack.encode(made)
-    case.write(HANDED_OVER, content)
     forms = [form for form in report.FORMATS.values() if form.kept]
-    pages = [looking_back.Page(form.name, HANDED_OVER, hashlib.sha256(content).hexdigest()) for form in forms]
+    for form in forms if engine is None else _given_up(case, made, engine, forms):
+        case.write(f"report/report.{form.suffix}", form.render(made))
+
+
+def _given_up(
+    case: Case, made: Report, engine: engines.Engine, forms: Sequence[report.Form]
+) -> list[report.Form]:
+    """Have workers write these formats; return those that they did not."""
+    # Fields stand in a report in the order of their row, so the value is handed over as it is, and not sorted.
+    content = msgspec.msgpack.encode(made)
+    stamp = hashlib.sha256(content).hexdigest()
+    case.write(HANDED_OVER, content)
+    pages = [looking_back.Page(form.name, HANDED_OVER, stamp) for form in forms]
     wanted = Wanted("write", looking_back.write, pages, [len(content)] * len(pages))
     (written,) = spread(engine, case, "", [wanted])
-    for form, answer in zip(forms, written, strict=True):
-        if isinstance(answer, Outcome):
-            case.write(f"report/report.{form.suffix}", form.render(made))
     case.path(HANDED_OVER).unlink(missing_ok=True)
+    return [form for form, answer in zip(forms, written, strict=True) if isinstance(answer, Outcome)]
 
 
 HANDED_OVER = "scratch/report.msgpack"

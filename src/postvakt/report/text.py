@@ -37,6 +37,8 @@ def spelled(text: str) -> str:
 
 def shown(text: str, most: int = MOST) -> Markup:
     """Return text as HTML: escaped, unseen characters spelled in a marked span, line ends and tabs kept."""
+    if len(text) <= most and text.isascii() and text.isprintable():
+        return escape(text)  # most of what a page shows: nothing in it is to be spelled
     kept, more = cut(_one_line_end(text), most)
     parts = [_span(piece) if special else escape(piece) for special, piece in _pieces(kept)]
     if more:
