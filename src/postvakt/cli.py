@@ -24,6 +24,9 @@ EXIT_OF_OUTCOME = (
 )
 """Exit codes of `triage`, the first that holds of any host; 0 where every host is clear or clear-since."""
 
+PERFORM = "postvakt.commands.work:perform"
+"""What workers run; they are started before it is imported here."""
+
 app = typer.Typer(
     name="postvakt",
     help="Answers an emergency directive about on-premises Exchange servers from collected evidence, offline.",
@@ -91,6 +94,10 @@ def triage(
     Exit code: 1 a server is compromised, 3 one is inconclusive or not examined, 7 one was attempted,
     0 all are clear or clear since a time.
     """
+    from postvakt import engines
+
+    # Before the imports below: workers import as much, at the same time.
+    engines.get_ready(engine, PERFORM, jobs=_jobs(jobs))
     from postvakt.commands import triage as command
 
     request = command.Request(

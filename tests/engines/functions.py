@@ -32,6 +32,12 @@ def note(spec: dict[str, Any]) -> str:
     return "noted"
 
 
+def whose(spec: dict[str, Any]) -> int:
+    """Say which process did it, so slowly that another had to do its share."""
+    time.sleep(0.05)
+    return os.getpid()
+
+
 def fail(spec: dict[str, Any]) -> None:
     raise KeyError("no such thing\nin two lines")
 
@@ -75,6 +81,6 @@ def large(spec: dict[str, Any]) -> str:
 
 
 FUNCTIONS = {
-    "double": double, "slow": slow, "note": note, "fail": fail, "crash": crash, "leave": leave, "hang": hang,
-    "bomb": bomb, "full": full, "mend": mend, "chatter": chatter, "large": large,
+    "double": double, "whose": whose, "slow": slow, "note": note, "fail": fail, "crash": crash, "leave": leave,
+    "hang": hang, "bomb": bomb, "full": full, "mend": mend, "chatter": chatter, "large": large,
 }  # fmt: skip

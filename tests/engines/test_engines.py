@@ -103,6 +103,36 @@ def test_what_is_done_is_not_done_again(engine_name: str, tmp_path: Path) -> Non
     assert {name: second[name] for name in first} == first
 
 
+def test_what_is_not_kept_is_done_anew_in_each_run(engine_name: str, tmp_path: Path) -> None:
+    marks = tmp_path / "marks"
+    made = Task(id="t", function="note", spec={"n": 7, "file": str(marks)}, kept=False)
+    assert run(engine_name, tmp_path / "case", made) == run(engine_name, tmp_path / "case", made)
+    assert marks.read_text().split() == ["7", "7"]
+
+
+def test_what_is_not_kept_is_tried_twice_and_given_up_by_name(engine_name: str, tmp_path: Path) -> None:
+    made = [Task(id=name, function=name, spec={"n": 1}, kept=False) for name in ("crash", "double")]
+    found = run(engine_name, tmp_path, *made)
+    assert (found["crash"].state, found["crash"].why, found["crash"].attempts) == (
+        "quarantined",
+        "crashed",
+        2,
+    )
+    assert found["double"].result == 2
+
+
+def test_workers_that_were_ready_before_do_the_work_and_end_with_the_engine(
+    engine_name: str, tmp_path: Path
+) -> None:
+    before = set(_children(os.getpid()))
+    engines.get_ready(engine_name, f"{perform.__module__}:perform", jobs=2, limits=USUAL)
+    ready = set(_children(os.getpid())) - before
+    found = run(engine_name, tmp_path, *(task("whose", f"t{n}", n=n) for n in range(4)))
+    assert ready
+    assert {outcome.result for outcome in found.values()} <= ready
+    assert not ready & set(_children(os.getpid()))
+
+
 def test_what_was_given_up_stays_given_up(engine_name: str, tmp_path: Path) -> None:
     assert run(engine_name, tmp_path, task("fail")) == run(engine_name, tmp_path, task("fail"))
 

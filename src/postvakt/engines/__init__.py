@@ -12,7 +12,7 @@ from postvakt.engines.progress import Watch, watch
 from postvakt.errors import UsageError
 from postvakt.model.task import Outcome, Task
 
-__all__ = ["ENGINES", "Engine", "Limits", "Watch", "start", "watch"]
+__all__ = ["ENGINES", "Engine", "Limits", "Watch", "get_ready", "start", "watch"]
 
 
 class Engine(Protocol):
@@ -30,6 +30,16 @@ Perform = Callable[[str, dict[str, Any]], Any]
 """What runs a task in a worker: a function of a module, so that another process can import it by name."""
 
 ENGINES: dict[str, Callable[..., AbstractContextManager[Engine]]] = {"embedded": embedded.start}
+
+
+GETTING_READY: dict[str, Callable[..., None]] = {"embedded": embedded.get_ready}
+
+
+def get_ready(name: str, perform: str, *, jobs: int, limits: Limits | None = None) -> None:
+    """Let an engine do what takes it a while before it is opened. `perform` is the function's `module:name`: its module
+    need not be imported yet. Nothing is done for a name that is not known: `start` tells of it."""
+    if name in GETTING_READY:
+        GETTING_READY[name](perform, jobs=jobs, limits=limits or Limits())
 
 
 def start(

@@ -41,6 +41,7 @@ class _Worker:
     """One worker process and what it is at."""
 
     def __init__(self, perform: str, limits: Limits) -> None:
+        self.made_for = (perform, limits)
         task_in, self._task_out = os.pipe()
         self.answers, answer_out = os.pipe()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115  (closed by stop)
@@ -96,6 +97,18 @@ class _Worker:
         self._said.close()
 
 
+_READY: list[_Worker] = []
+"""Workers that were started before there is an engine: they import what they need while their supervisor does."""
+
+
+def get_ready(perform: str, *, jobs: int, limits: Limits) -> None:
+    """Start workers for an engine that will be opened, one for each core at most; as many as can be started. They end
+    with that engine, or with this process where none is opened."""
+    with suppress(OSError):
+        while len(_READY) < min(jobs, os.cpu_count() or 1):
+            _READY.append(_Worker(perform, limits))
+
+
 class Embedded:
     """Runs tasks in worker processes of this machine."""
 
@@ -139,8 +152,9 @@ class Embedded:
 
     def stop(self) -> None:
         """End every worker."""
-        while self._workers:
-            self._workers.pop().stop()
+        for workers in (self._workers, _READY):
+            while workers:
+                workers.pop().stop()
 
     def _together(self, waiting: deque[Task]) -> Iterator[tuple[Task, Outcome]]:
         """Run tasks side by side; a task that failed comes back `open` after its first attempt."""
@@ -179,10 +193,12 @@ class Embedded:
         for worker in self._workers:
             if worker not in busy:
                 return worker
-        try:
-            worker = _Worker(self._perform, self._limits)
-        except OSError as why:
-            raise EngineError(f"no worker process can be started: {why.strerror or why}") from why
+        if not (_READY and _READY[-1].made_for == (self._perform, self._limits)):
+            try:
+                _READY.append(_Worker(self._perform, self._limits))
+            except OSError as why:
+                raise EngineError(f"no worker process can be started: {why.strerror or why}") from why
+        worker = _READY.pop()
         self._workers.append(worker)
         return worker
 
