@@ -6,8 +6,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from postvakt import artifacts
-from postvakt.commands import gathering
+from postvakt import artifacts, detect
+from postvakt.commands import gathering, plans
 from postvakt.model.evidence import Member
 from postvakt.tables.case import Case
 from postvakt.tables.rows import schema
@@ -51,3 +51,11 @@ def test_they_wait_for_no_more_than_so_many_rows(tmp_path: Path, monkeypatch: py
 def test_they_wait_for_no_more_than_so_many_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "WAITING_BYTES", 6000)
     assert written(tmp_path, 3, 4, 5) == [7, 5]
+
+
+def test_a_plan_of_another_shape_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = [detect.RuleText(path="a.yml", text="title: a", origin="pack")]
+    before = plans._hash(asked)
+    assert plans._hash(asked) == before
+    monkeypatch.setattr(detect, "FORMAT", detect.FORMAT + 1)
+    assert plans._hash(asked) != before

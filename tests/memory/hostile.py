@@ -15,7 +15,7 @@ from unittest import mock
 import msgspec
 
 from postvakt.memory import memprocfs, memprocfs_child
-from postvakt.memory.volatility import VOLATILITY_READER
+from postvakt.memory.readers import VOLATILITY_READER
 from postvakt.model.gap import Gap
 from postvakt.tables.rows import Rows
 from tests.artifacts.sources import alone, pieces

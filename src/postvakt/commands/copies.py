@@ -9,7 +9,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postvakt.memory.carving import MEM_CARVED
+from postvakt.memory.found import MEM_CARVED
 from postvakt.tables import matches
 from postvakt.tables.case import Case
 

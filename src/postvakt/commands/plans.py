@@ -148,8 +148,8 @@ def _texts(places: Iterable[str], endings: tuple[str, ...]) -> Iterator[detect.R
 
 
 def _hash(texts: Iterable[detect.RuleText]) -> str:
-    """Name texts by content; the tables they are asked of and the version of the code belong to it."""
-    made = hashlib.sha256(__version__.encode())
+    """Name texts by content; the tables that they ask, the plan's shape and the version of the code belong to it."""
+    made = hashlib.sha256(f"{__version__} {detect.FORMAT}".encode())
     for spec in readers.TABLES.values():
         made.update(msgspec.json.encode(spec))
     for text in texts:

@@ -3,11 +3,12 @@
 from postvakt.detect.compile import compile_plan, yara_ids
 from postvakt.detect.explain import Explanation, Part, explain, told
 from postvakt.detect.matcher import Hit, Matcher
-from postvakt.detect.plan import Plan, RuleText
+from postvakt.detect.plan import FORMAT, Plan, RuleText
 from postvakt.detect.yara import ScanHit, Scanner
 from postvakt.detect.yara_memory import memory_finder
 
 __all__ = [
+    "FORMAT",
     "Explanation",
     "Hit",
     "Matcher",
