@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from postvakt.errors import EngineError, EvidenceError
@@ -122,27 +123,63 @@ class Case:
 
 
 class PartWriter:
-    """A Parquet part being written: zstd, statistics for the time column only (the others cost and never prune)."""
+    """A Parquet part being written: zstd, statistics for the time column only (the others cost and never prune).
+
+    Columns whose values the first batch shows to be mostly distinct have no dictionary: trying one costs time and room.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.rows = 0
         self._path = path
-        self._writer = pq.ParquetWriter(path, schema, compression="zstd", write_statistics=["time"])
+        self._schema = schema
+        self._writer: pq.ParquetWriter | None = None
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Append one batch. Raises EngineError where the disk refuses it."""
         self.rows += batch.num_rows
         try:
-            self._writer.write_batch(batch)
+            self._opened(batch).write_batch(batch)
         except OSError as why:
             raise _unwritable(self._path, why) from why
 
     def close(self) -> None:
         """Finish the file; it is published by the case. Raises EngineError where the disk refuses it."""
         try:
-            self._writer.close()
+            self._opened(None).close()
         except OSError as why:
             raise _unwritable(self._path, why) from why
+
+    def _opened(self, batch: pa.RecordBatch | None) -> pq.ParquetWriter:
+        if self._writer is None:
+            repeating: Any = True
+            if batch is not None and batch.num_rows >= ENOUGH_ROWS:
+                found = zip(batch.schema.names, batch.columns, strict=True)
+                repeating = [path for name, column in found for path in _repeating(name, column)]
+            self._writer = pq.ParquetWriter(
+                self._path,
+                self._schema,
+                compression="zstd",
+                write_statistics=["time"],
+                use_dictionary=repeating,
+            )
+        return self._writer
+
+
+ENOUGH_ROWS = 2048
+"""Rows of a first batch that tell whether the values of a column repeat."""
+
+
+def _repeating(path: str, column: pa.Array) -> Iterator[str]:
+    """Yield the paths of a column's leaves whose first values repeat."""
+    if pa.types.is_list(column.type):
+        yield from _repeating(f"{path}.list.element", column.slice(0, ENOUGH_ROWS).flatten())
+    elif pa.types.is_struct(column.type):
+        for field in column.type:
+            yield from _repeating(f"{path}.{field.name}", column.field(field.name))
+    else:
+        sample = column.slice(0, ENOUGH_ROWS)
+        if 2 * pc.count_distinct(sample).as_py() <= len(sample):
+            yield path
 
 
 def key(*parts: str) -> str:
