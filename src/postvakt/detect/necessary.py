@@ -13,6 +13,9 @@ from postvakt.detect.values import fold
 SHORTEST = 3
 """Characters of a text that is worth looking for."""
 
+RARE = frozenset("@|<>^`{}~")
+"""Characters that few values hold: worth looking for alone, and rather than for several short words."""
+
 MOST = 64
 """Alternatives of one expression that are looked for."""
 
@@ -67,7 +70,7 @@ class _Reader:
 
     def _sequence(self) -> Texts:
         """Read one alternative; return the best of what each of its parts needs."""
-        return max(self._parts(), key=lambda texts: min(map(len, texts), default=0), default=())
+        return max(self._parts(), key=lambda texts: min(map(_weight, texts), default=0), default=())
 
     def _parts(self) -> Iterator[Texts]:
         run = ""
@@ -150,4 +153,9 @@ class _Reader:
 
 def _worth(run: str) -> Texts:
     text = fold(run)
-    return (text,) if len(text) >= SHORTEST else ()
+    return (text,) if _weight(text) >= SHORTEST else ()
+
+
+def _weight(text: str) -> float:
+    """Rate a text by its length; one with a rare character counts as a little longer than the shortest word."""
+    return max(len(text), SHORTEST + 0.5 if RARE.intersection(text) else 0)

@@ -12,6 +12,7 @@ import msgspec
 from postvakt.detect.conditions import Clause, clauses, lightest_of, tests_of
 from postvakt.detect.literals import answers
 from postvakt.detect.logsources import EVENT
+from postvakt.detect.necessary import needed
 from postvakt.detect.plan import Node, Plan, Prepared, Test
 from postvakt.detect.values import number_of
 from postvakt.model.table import TableSpec
@@ -70,6 +71,24 @@ def prepared(plan: Plan, tables: Sequence[TableSpec]) -> tuple[Prepared, ...]:
     )
 
 
+def left_to_survivors(tests: Sequence[Test], lanes: Sequence[Prepared]) -> tuple[Test, ...]:
+    """Return the tests, with expressions that no rule is triggered by as ones that nothing is looked for ahead.
+
+    They are asked of the few rows in which the rest of their rules holds; to look for what they need in every value
+    would have them asked wherever it stands.
+    """
+    looked_for = {
+        number
+        for lane in lanes
+        for question in Questions.of(lane).questions
+        for number in question.trigger or ()
+    }
+    return tuple(
+        msgspec.structs.replace(test, held=()) if test.held and number not in looked_for else test
+        for number, test in enumerate(tests)
+    )
+
+
 class _Worked:
     """Works out the questions of one lane."""
 
@@ -105,18 +124,19 @@ class _Worked:
         for number in sorted(uses):
             test = self._tests[number]
             if answers(test):
-                common = uses[number] / (1 + len(test.text))
+                # An expression is as rare as the shortest text that it is looked for by.
+                common = uses[number] / (1 + min(map(len, needed(test)), default=len(test.text)))
                 weights[number] = common + 1000.0 if test.field == EVENT_ID else common
         return weights
 
     def _question(self, place: int, node: Node, numbers: Sequence[int]) -> Question:
-        needed = clauses(node, self._weights)
+        without = clauses(node, self._weights)
         ids = None
         if self._table == EVENT:
-            for clause in needed:
+            for clause in without:
                 named = self._ids(clause)
                 ids = named if ids is None else ids & named if named is not None else ids
-        trigger = lightest_of(needed, self._weights)
+        trigger = lightest_of(without, self._weights)
         return Question(place, self._places(numbers), self._places(sorted(trigger or ())), trigger, ids)
 
     def _ids(self, clause: Clause) -> Ids | None:
