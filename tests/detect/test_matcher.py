@@ -5,6 +5,7 @@ import pyarrow as pa
 import pytest
 
 from postvakt.detect import Hit, Matcher, Plan, compile_plan, explain
+from postvakt.detect.literals import Literals
 from postvakt.detect.questions import prepared
 from postvakt.errors import ContentError
 from postvakt.tables.rows import schema
@@ -147,3 +148,45 @@ def test_why_a_row_does_not_match() -> None:
     told = explain(plan, RULE_ID, EVENT, event("System", 1))
     assert (told.matches, told.summary) == (False, "a rule does not match this row")
     assert explain(plan, "nosuch", EVENT, event("System", 1)).summary == "nosuch is not among the rules asked"
+
+
+def test_a_column_that_several_fields_read_is_searched_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Both names mean one column; nearly every row has a value of its own.
+    rules = [
+        sigma("s: {Computer|contains: needle}\ncondition: s"),
+        sigma("s: {ComputerName|contains: pin}\ncondition: s", rule=SECOND),
+    ]
+    names = [f"host {n}{' needle' * (n == 17)}{' pin' * (n == 4000)}" for n in range(5000)]
+    rows = [{**event("System", 1), "Computer": name} for name in names]
+    searched: list[int] = []
+    look = Literals.candidates
+
+    def counted(self: Literals, values: pa.Array, change: str) -> object:
+        searched.append(len(values))
+        return look(self, values, change)
+
+    monkeypatch.setattr(Literals, "candidates", counted)
+    matcher = Matcher(plan_of(*rules), TABLES)
+    hits = [matcher.match("event", rows_of(*rows)) for _ in range(2)]
+    assert hits[0] == hits[1] == [Hit(RULE_ID, 17), Hit(SECOND, 4000)]
+    assert (
+        searched.count(5000) == 3
+    )  # the first batch tells that the values differ; the second is searched once
+
+
+def test_an_expression_that_triggers_nothing_is_left_to_the_rows_that_the_rest_leaves() -> None:
+    text = "s: {f: a longer text, g|re: 'common.*(one|two)'}\ncondition: s"
+    plan = plan_of(sigma(text))
+    [expression] = [test for test in plan.tests if test.op == "regex"]
+    assert expression.held == ()
+    alone = plan_of(sigma("s: {g|re: 'common.*(one|two)'}\ncondition: s"))
+    assert alone.tests[0].held == ("common",)
+    rows = rows_of(
+        *(
+            event("System", 1, {"f": f, "g": g})
+            for f in ("a longer text", "y")
+            for g in ("common one", "common")
+        )
+    )
+    assert Matcher(plan, TABLES).match("event", rows) == [Hit(RULE_ID, 0)]
+    assert [hit.row for hit in Matcher(alone, TABLES).match("event", rows)] == [0, 2]

@@ -1,6 +1,6 @@
 """Columns as rules ask them: each distinct value is looked at once, its rows follow."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -14,23 +14,34 @@ from postvakt.detect.literals import NOTHING, Literals
 from postvakt.detect.plan import Test
 from postvakt.detect.values import same, says
 
+VARIED = 0.5
+"""Share of distinct values from which on it pays to look for candidates before values are numbered."""
+
 UNKNOWN, NO, YES = -1, 0, 1
 Rows = Mapping[int, list[str | None]]
+Ahead = Callable[[Piece], Mask | None]
 
 
 class Column:
     """A field's values in some rows of a batch. Rows are told by their numbers in the batch.
 
-    `codings` are the batch's whole columns that were numbered before, for any field.
+    `codings` are the batch's whole columns that were numbered before, for any field. `ahead` marks the values that can
+    pass any test of this field, and others'; None where it cannot tell.
     """
 
     def __init__(
-        self, pieces: list[Piece], literals: Literals, height: int, codings: dict[str, "Coding"]
+        self,
+        pieces: list[Piece],
+        literals: Literals,
+        height: int,
+        codings: dict[str, "Coding"],
+        ahead: Ahead,
     ) -> None:
         self._pieces = pieces
         self._codings = codings
         self._literals = literals
         self._height = height
+        self._ahead = ahead
 
     @cached_property
     def given(self) -> Mask:
@@ -68,14 +79,16 @@ class Column:
 
     def _signed(self, piece: Piece) -> tuple[Numbers, Numbers]:
         """Return the rows of a piece whose values pass any test, with the values' signatures."""
-        if len(piece.values) > 2 * self._height or self._literals.varied:
+        if len(piece.values) > 2 * self._height or piece.column in self._literals.varied:
             # Mostly distinct: better to look for candidates before the values are numbered.
-            marked = self._literals.candidates(piece.values, piece.change)
+            marked = self._ahead(piece)
+            if marked is None:
+                marked = self._literals.candidates(piece.values, piece.change)
             if marked is not None:
                 places = np.flatnonzero(marked)
                 piece = Piece(piece.rows[places], taken(piece.values, places), piece.change)
         coding = self._coding(piece)
-        signatures = coding.signatures(self._literals, piece.change)[coding.codes]
+        signatures = coding.signatures(self._literals, piece.change, piece.column)[coding.codes]
         passing = np.flatnonzero(signatures != NOTHING)
         return piece.rows[passing], signatures[passing]
 
@@ -146,8 +159,8 @@ class Coding:
             return ("",)
         return CHANGES[change](self._texts[code]) if change else (self._texts[code],)
 
-    def signatures(self, literals: Literals, change: str) -> Numbers:
-        """Return the signature of each code."""
+    def signatures(self, literals: Literals, change: str, column: str) -> Numbers:
+        """Return the signature of each code; `column` is whose values these are."""
         signatures = np.full(self.empty + 1, NOTHING)
         if self._nulls:
             signatures[self.empty] = literals.signatures(("",), "")[0]
@@ -155,7 +168,10 @@ class Coding:
         if marked is None:
             signatures[: self.empty] = literals.signatures(self._texts, change)
         else:
-            literals.varied = 2 * self.empty > len(self.codes)
+            if self.empty > VARIED * len(self.codes):
+                literals.varied.add(column)
+            else:
+                literals.varied.discard(column)
             places = np.flatnonzero(marked)
             signatures[places] = literals.signatures(_texts(taken(self._values, places)), change)
         return signatures

@@ -1,15 +1,15 @@
 """The rules that are asked of one view of a table, made ready so that only those are touched whose texts occur."""
 
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 
 import msgspec
 import numpy as np
 
-from postvakt.detect.columns import Coding, Column
+from postvakt.detect.columns import Ahead, Coding, Column
 from postvakt.detect.conditions import Condition, ready
 from postvakt.detect.fields import Feed, feeds
-from postvakt.detect.frame import Frame, Mask, Numbers
+from postvakt.detect.frame import Frame, Mask, Numbers, Piece
 from postvakt.detect.literals import Literals
 from postvakt.detect.logsources import EVENT, VIEWS, View
 from postvakt.detect.plan import Plan, Prepared
@@ -50,6 +50,7 @@ class Lane:
         self._feeds: dict[str, tuple[Feed, ...]] = {}
         self._conditions = conditions
         self._demands: dict[Ids, Demand] = {}
+        self._together: dict[tuple[tuple[str, ...], str], tuple[frozenset[str], Literals]] = {}
 
     @property
     def remembered(self) -> int:
@@ -113,8 +114,15 @@ class Lane:
     def _literal(self) -> dict[str, tuple[int, ...]]:
         return dict(self._packed.literal)
 
-    def column(self, frame: Frame, field: str, within: Mask, codings: dict[str, Coding]) -> Column:
+    def column(
+        self, frame: Frame, field: str, within: Mask, codings: dict[str, Coding], ahead: Ahead
+    ) -> Column:
         """Return a field's column in some rows; `codings` are the batch's columns that are numbered already."""
+        literals = self.literals(field)
+        return Column(frame.pieces(self._feeds[field], within), literals, frame.height, codings, ahead)
+
+    def literals(self, field: str) -> Literals:
+        """Return the tests of a field that texts alone decide."""
         literals = self._literals.get(field)
         if literals is None:
             numbers = self._literal.get(field, ())
@@ -125,7 +133,24 @@ class Lane:
             self._literals[field] = literals
             # Where the table, seen through the view, holds the field.
             self._feeds[field] = feeds(self._spec, self.view, field)
-        return Column(frame.pieces(self._feeds[field], within), literals, frame.height, codings)
+        return literals
+
+    def together(self, triggers: tuple[str, ...], column: str) -> tuple[frozenset[str], Literals]:
+        """Return which of these fields read a column as it stands, and their tests as those of one field."""
+        known = self._together.get((triggers, column))
+        if known is None:
+            fields: set[str] = set()
+            tests: set[int] = set()
+            for field in triggers:
+                self.literals(field)
+                if any(
+                    f.kind == "column" and f.names[0] == column and not f.change for f in self._feeds[field]
+                ):
+                    fields.add(field)
+                    tests.update(self._literal.get(field, ()))
+            asked = ((number, self._tests[number]) for number in sorted(tests))
+            known = self._together[triggers, column] = (frozenset(fields), Literals(asked))
+        return known
 
     def _demand(self, frame: Frame, within: Mask) -> Demand:
         present = frame.ids(within) if self._spec.name == EVENT else frozenset()
@@ -162,6 +187,8 @@ class _Columns:
         self._demand = demand
         self._made: dict[str, Column] = {}
         self._codings: dict[str, Coding] = {}
+        # Apart from this, which holds the columns: in a circle they would live until the next look for circles.
+        self._ahead = _Ahead(lane, demand)
 
     def __getitem__(self, field: str) -> Column:
         column = self._made.get(field)
@@ -170,5 +197,29 @@ class _Columns:
             ids = self._demand.ids.get(field) if self._demand is not None else None
             if ids is not None:
                 within = within & self._frame.has_id(ids)
-            column = self._made[field] = self._lane.column(self._frame, field, within, self._codings)
+            ahead = partial(self._ahead.marked, field)
+            column = self._made[field] = self._lane.column(self._frame, field, within, self._codings, ahead)
         return column
+
+
+class _Ahead:
+    """Searches a batch's columns once for all fields that read them."""
+
+    def __init__(self, lane: Lane, demand: Demand | None) -> None:
+        self._lane = lane
+        self._triggers = demand.triggers if demand is not None else ()
+        self._marks: dict[str, Mask | None] = {}
+
+    def marked(self, field: str, piece: Piece) -> Mask | None:
+        """Mark the values of a column that can pass a test of any field that reads it.
+
+        None where no other field does, or that does not pay.
+        """
+        if not piece.column or piece.change or field not in self._triggers:
+            return None
+        fields, literals = self._lane.together(self._triggers, piece.column)
+        if field not in fields or len(fields) < 2:
+            return None
+        if piece.column not in self._marks:
+            self._marks[piece.column] = literals.candidates(piece.values, "")
+        return self._marks[piece.column]

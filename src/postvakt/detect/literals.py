@@ -52,7 +52,7 @@ class Literals:
     """The tests of one field that texts alone decide; each must be one that `answers`.
 
     A signature is a number for a set of tests passed: texts of one signature need not be told apart.
-    `varied` is set where most values seen last were distinct.
+    `varied` are the columns in which most values seen last were distinct.
     """
 
     def __init__(self, tests: Iterable[tuple[int, Test]]) -> None:
@@ -63,7 +63,7 @@ class Literals:
         self._searches: dict[str, Any] = {}
         self._dense = False
         self._seen = 0
-        self.varied = False
+        self.varied: set[str] = set()
         self.remembered = 0
 
     def forget(self) -> None:
