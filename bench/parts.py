@@ -27,7 +27,7 @@ SLOW = ("dissect.eventlog", "python-evtx", "regipy", "dissect.regf")
 VERDICTS = (0, 1, 3, 7)
 """How a triage may end: the code tells the verdict."""
 
-WORKERS_SHARE = 30
+WORKERS_SHARE = 100
 """Of event logs for two workers so many times what the peers read: enough that the start does not count."""
 
 HIVE_VALUES = 100_000

@@ -3,7 +3,7 @@
 import msgspec
 
 from postvakt.detect.plan import Plan, RuleText
-from postvakt.detect.questions import left_to_survivors, prepared
+from postvakt.detect.questions import left_to_survivors, lightened, prepared
 from postvakt.detect.shelf import Shelf
 from postvakt.model.table import TableSpec
 
@@ -34,8 +34,9 @@ def compile_plan(
         stix.add(text, tables, shelf)
     packed, names = signatures.compile_texts(yara, shelf)
     plan = shelf.plan(packed, names)
-    plan = msgspec.structs.replace(plan, tests=left_to_survivors(plan.tests, prepared(plan, tables)))
-    plan = msgspec.structs.replace(plan, lanes=prepared(plan, tables))
+    lanes = prepared(plan, tables)
+    tests = left_to_survivors(plan.tests, lanes)
+    plan = msgspec.structs.replace(plan, tests=tests, lanes=lightened(lanes, tests))
     if not anchors:
         return plan
     memory, left_out = of_memory.compile_memory(yara, yara_ids(plan), anchors)

@@ -89,6 +89,18 @@ def left_to_survivors(tests: Sequence[Test], lanes: Sequence[Prepared]) -> tuple
     )
 
 
+def lightened(lanes: Sequence[Prepared], tests: Sequence[Test]) -> tuple[Prepared, ...]:
+    """Return lanes without the tests that are left to survivors among those that texts alone decide."""
+    made = []
+    for lane in lanes:
+        told = Questions.of(lane)
+        kept = ((field, tuple(n for n in numbers if answers(tests[n]))) for field, numbers in told.literal)
+        literal = tuple((field, numbers) for field, numbers in kept if numbers)
+        packed = _ENCODER.encode(msgspec.structs.replace(told, literal=literal))
+        made.append(msgspec.structs.replace(lane, questions=packed))
+    return tuple(made)
+
+
 class _Worked:
     """Works out the questions of one lane."""
 
