@@ -109,7 +109,9 @@ class Frame:
     def _given(self, name: str, values: pa.Array) -> tuple[Numbers, pa.Array]:
         """Return the rows in which a column has a value, and these values."""
         if name not in self._columns:
-            self._columns[name] = (np.flatnonzero(valid(values)), values.drop_null())
+            # Dropping nothing copies all the same.
+            given = values.drop_null() if values.null_count else values
+            self._columns[name] = (np.flatnonzero(valid(values)), given)
         return self._columns[name]
 
     def _list_piece(self, feed: Feed, within: Mask) -> Piece | None:
