@@ -257,9 +257,24 @@ def test_subkeys_and_values_past_the_most_are_counted() -> None:
     key = SimpleNamespace(subkeys=lambda: some, values=lambda: some[:1003], time_int=0)
     missed = Missed("registry values")
     list(values(SimpleNamespace(reg_key=lambda _: key), [Wanted("HKLM\\SYSTEM\\a", below=True)], missed))
-    cut, over = missed.lines()
+    over, cut = missed.lines()
     assert (cut.count, "subkeys past the first 5000" in cut.why) == (10, True)
-    assert (over.count, "values past the first 1000" in over.why) == (5000 * 3, True)
+    # The key that names the control set in use is one of those that were cut.
+    assert (over.count, "values past the first 1000" in over.why) == (5001 * 3, True)
+
+
+def test_a_control_set_that_is_only_presumed_is_told() -> None:
+    above = SimpleNamespace(subkeys=lambda: [SimpleNamespace(name="Select")], values=list, time_int=0)
+
+    def engine(path: str) -> Any:
+        if path.endswith("\\Select"):
+            raise RuntimeError("Vmm.reg_key(): Failed.")
+        return above
+
+    missed = Missed("registry values")
+    list(values(SimpleNamespace(reg_key=engine), [], missed))
+    (line,) = missed.lines()
+    assert (line.count, line.first) == (1, "HKLM\\SYSTEM\\Select")
 
 
 @pytest.mark.parametrize("part", ["MODULES", "HANDLES", "LOGS", "PROCESSES", "VARIABLES"])

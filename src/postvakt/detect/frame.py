@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from postvakt.detect.fields import Feed, squash
 from postvakt.detect.logsources import View
 from postvakt.detect.values import fold
+from postvakt.tables.tally import coded
 
 Numbers = npt.NDArray[Any]
 Mask = npt.NDArray[np.bool_]
@@ -58,11 +59,11 @@ class Frame:
 
     @cached_property
     def _channels(self) -> tuple[list[str], Numbers]:
-        return _coded(self._batch.column("Channel"))
+        return coded(self._batch.column("Channel"))
 
     @cached_property
     def _ids(self) -> tuple[list[int], Numbers]:
-        return _coded(self._batch.column("EventID"))
+        return coded(self._batch.column("EventID"))
 
     def has_id(self, ids: frozenset[int]) -> Mask:
         """Mark the events that have one of these ids."""
@@ -188,13 +189,6 @@ class _Pairs:
     @cached_property
     def _squashed(self) -> dict[str, list[int]]:
         return _grouped(squash(name) for name in self._names)
-
-
-def _coded(column: pa.Array) -> tuple[list[Any], Numbers]:
-    """Return a column's distinct values and the place of each row's among them, one past the last for null."""
-    encoded = column.dictionary_encode()
-    values = encoded.dictionary.to_pylist()
-    return values, pc.fill_null(encoded.indices, len(values)).to_numpy()
 
 
 def _grouped(names: Iterator[str]) -> dict[str, list[int]]:

@@ -68,16 +68,16 @@ OF_INTEREST: tuple[Wanted, ...] = (
 def values(engine: Any, wanted: Sequence[Wanted], missed: Missed) -> Iterator[Told]:
     """Yield the wanted values that are in memory; `missed` counts keys and values that could not be read, or were too
     many. A key that is not among the subkeys of the one above it is not there, and nothing is missed."""
-    in_use = control_set(engine)
+    in_use = control_set(engine, missed)
     for one in wanted:
         path = one.path.replace("{set}", in_use)
         for key in _below(engine, path, missed) if one.below else (path,):
             yield from _of_key(engine, key + one.then, one.names, missed)
 
 
-def control_set(engine: Any) -> str:
+def control_set(engine: Any, missed: Missed) -> str:
     """Return the name of the control set that was in use; the first where that is not in memory."""
-    for _, name, _, data, _ in _of_key(engine, SELECT, frozenset(("current",)), Missed("")):
+    for _, name, _, data, _ in _of_key(engine, SELECT, frozenset(("current",)), missed):
         if name.lower() == "current" and data.isdecimal() and 0 < int(data) < 1000:
             return f"ControlSet{int(data):03}"
     return "ControlSet001"

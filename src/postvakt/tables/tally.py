@@ -94,7 +94,7 @@ class Tally:
             self._add_names(batch.column(self.spec.host_column))
 
     def _add_names(self, column: pa.Array) -> None:
-        names, codes = _coded(column)
+        names, codes = coded(column)
         counts = np.bincount(codes, minlength=len(names)).tolist()
         # What stands behind the names counts the rows without one.
         for name, count in zip(names, counts[: len(names)], strict=True):
@@ -158,7 +158,7 @@ def _splits(batch: pa.RecordBatch, column: str | None) -> list[tuple[str, Any]]:
     if column is None:
         return [("", slice(None))]
     values = batch.column(column)
-    names, codes = _coded(values if pa.types.is_string(values.type) else values.cast(pa.string()))
+    names, codes = coded(values if pa.types.is_string(values.type) else values.cast(pa.string()))
     if len(names) == 1 and not values.null_count:
         return [(names[0], slice(None))]
     return [
@@ -167,8 +167,8 @@ def _splits(batch: pa.RecordBatch, column: str | None) -> list[tuple[str, Any]]:
     ]
 
 
-def _coded(values: pa.Array) -> tuple[list[str], _Array]:
-    """Return the distinct texts of a column, and for each row the place of its own among them; behind them for null."""
+def coded(values: pa.Array) -> tuple[list[Any], _Array]:
+    """Return a column's distinct values, and for each row the place of its own among them; behind them for null."""
     if len(values) <= FEW_ROWS:
         told = values.to_pylist()
         places = {text: place for place, text in enumerate(dict.fromkeys(t for t in told if t is not None))}
