@@ -136,9 +136,11 @@ def regular(stream: BinaryIO, first: int, size: int) -> int:
     """Return where the chunks of a file end that stand one behind another from `first` on; 0 where others stand
     behind what is none. A piece of them tells by itself what it holds."""
     end = first
+    # A buffer would be filled anew for the few bytes of each mark.
+    marks = getattr(stream, "raw", stream)
     for at in range(first, size, CHUNK):
-        stream.seek(at)
-        if stream.read(len(CHUNK_MARK)) == CHUNK_MARK:
+        marks.seek(at)
+        if marks.read(len(CHUNK_MARK)) == CHUNK_MARK:
             if at != end:
                 return 0
             end = at + CHUNK
