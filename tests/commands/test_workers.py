@@ -42,7 +42,9 @@ def test_one_worker_writes_what_two_write(tmp_path: Path, hand_in: Path, calm: d
     assert not (tmp_path / "case" / "scratch").exists() or not list((tmp_path / "case" / "scratch").iterdir())
 
 
-@pytest.mark.parametrize("function", ["look", "compile", "write", "measure:memory"])
+@pytest.mark.parametrize(
+    "function", ["look", "read_rules", "read_signatures", "put_together", "write", "measure:memory"]
+)
 def test_what_can_be_done_elsewhere_is_lost_by_nobody(
     tmp_path: Path, hand_in: Path, calm: dict[str, bytes], breaks: pytest.MonkeyPatch, function: str
 ) -> None:

@@ -10,7 +10,8 @@ import msgspec
 from postvakt import __version__, evidence
 from postvakt.artifacts import files
 from postvakt.commands import readers, second_reading, sweeping, work
-from postvakt.commands.plans import Prepared
+from postvakt.commands.plans import Asked, Prepared
+from postvakt.detect import shares
 from postvakt.model.evidence import Member
 from postvakt.model.task import Outcome, ParseResult, PartRef, Task
 from postvakt.tables.case import Case, key
@@ -71,10 +72,26 @@ def _shared_out(files: Iterable[tuple[str, int]]) -> list[list[tuple[str, int]]]
     return groups if len(groups) > 1 else []
 
 
-def to_compile(case: Case, plan: str) -> list[Task]:
-    """Return the task that compiles what a case is asked."""
-    spec = _spec(work.Compile(case=str(case.root)))
-    return [Task(id=key("compile", plan), function="compile", spec=spec, kept=False)]
+def to_compile(case: Case, asked: Asked) -> tuple[list[Task], list[Task]]:
+    """Return the tasks that read the rules of a case in shares, and the one that makes a plan of what these leave."""
+    sigma, yara, indicators = asked.texts
+    root = str(case.root)
+    left = [f"scratch/plan/{asked.hash[:32]}-{number}.msgpack" for number in range(len(shares(sigma)) + 1)]
+    rules = [
+        _unkept("read_rules", work.ReadRules(case=root, share=share, file=file))
+        for share, file in zip(shares(sigma), left, strict=False)
+    ]
+    signatures = _unkept("read_signatures", work.ReadSignatures(case=root, texts=yara, file=left[-1]))
+    together = work.PutTogether(
+        case=root, plan=asked.hash, sheaves=tuple(left[:-1]), signatures=left[-1], indicators=indicators
+    )
+    return [signatures, *rules], [_unkept("put_together", together)]
+
+
+def _unkept(function: str, spec: msgspec.Struct) -> Task:
+    return Task(
+        id=key(function, msgspec.json.encode(spec).decode()), function=function, spec=_spec(spec), kept=False
+    )
 
 
 def of_case(case: Case, intakes: Sequence[work.Intake], plan: Prepared) -> list[Task]:

@@ -43,11 +43,12 @@ def triage(request: Request, watch: engines.Watch) -> Report:
     asked = plans.asked(plans.of_case(case))
     with engines.start(request.engine, work.perform, case.root, jobs=request.jobs, watch=watch) as engine:
         looks, takes = tasks.take_in(case, request.evidence)
-        compiling = [] if asked.is_compiled(case) else tasks.to_compile(case, asked.hash)
+        reading, making = ([], []) if asked.is_compiled(case) else tasks.to_compile(case, asked)
         # Whatever fails here is done by what comes next itself: the evidence taken in, the rules compiled.
-        deque(engine.run([*compiling, *looks]), maxlen=0)
+        deque(engine.run([*reading, *looks]), maxlen=0)
+        made = {task.id for task in making}
+        taken = [_intake(outcome) for outcome in engine.run([*making, *takes]) if outcome.task not in made]
         plan = asked.prepared(case)
-        taken = [_intake(outcome) for outcome in engine.run(takes)]
         intakes = _once(sorted(taken, key=lambda intake: intake.evidence.path))
         case.write_json("intake.json", intakes)
         done = _read_and_ask(case, engine, intakes, plan, watch)

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from postvakt import detect, evidence
 from postvakt.artifacts import files
 from postvakt.commands import readers
-from postvakt.commands.gathering import Gathered, gathering, plan_of
+from postvakt.commands.gathering import Gathered, gathering, plan_file, plan_of
 from postvakt.commands.spreading import Pieces
 from postvakt.model.clock import micros
 from postvakt.model.evidence import Evidence, Member, Source
@@ -53,10 +53,31 @@ class TakeIn(msgspec.Struct, frozen=True):
     looked: tuple[str, ...] = ()
 
 
-class Compile(msgspec.Struct, frozen=True):
-    """Specification: compile what a case is asked, and leave the plan in it."""
+class ReadRules(msgspec.Struct, frozen=True):
+    """Specification: read a share of the Sigma rules, and leave what it came to in `file`."""
 
     case: str
+    share: detect.Share
+    file: str
+
+
+class ReadSignatures(msgspec.Struct, frozen=True):
+    """Specification: compile the YARA rules, and leave what they came to in `file`."""
+
+    case: str
+    texts: tuple[detect.RuleText, ...]
+    file: str
+
+
+class PutTogether(msgspec.Struct, frozen=True):
+    """Specification: leave the plan of this hash in the case, made of indicators and of the files that were left of
+    shares of the Sigma rules and of the YARA rules."""
+
+    case: str
+    plan: str
+    sheaves: tuple[str, ...]
+    signatures: str
+    indicators: tuple[detect.RuleText, ...]
 
 
 class Read(msgspec.Struct, frozen=True):
@@ -132,13 +153,34 @@ def take_in(spec: TakeIn) -> Intake:
     return Intake(evidence=taken.evidence, file=name, members=len(taken.members), gaps=tuple(taken.gaps))
 
 
-def compile_plan(spec: Compile) -> str:
-    """Compile what a case is asked; return the plan's hash."""
-    # One task of a case needs the compilers, so not every worker waits for them.
-    from postvakt.commands import plans
+def read_rules(spec: ReadRules) -> str:
+    """Read Sigma rules; return where what they came to lies in the case."""
+    return _left(spec, detect.read_rules(spec.share, list(readers.TABLES.values())))
 
+
+def read_signatures(spec: ReadSignatures) -> str:
+    """Compile YARA rules, with the anchors of what is carved of memory; return where they lie in the case."""
+    # One task of a case needs the carvers' anchors, so not every worker loads them.
+    from postvakt.memory.carving import anchors
+
+    return _left(spec, detect.read_signatures(spec.texts, anchors.source()))
+
+
+def _left(spec: ReadRules | ReadSignatures, found: detect.Sheaf | detect.Signatures) -> str:
+    Case(Path(spec.case)).write(spec.file, msgspec.msgpack.encode(found))
+    return spec.file
+
+
+def put_together(spec: PutTogether) -> str:
+    """Make a plan of what rules came to; return its hash."""
     case = Case(Path(spec.case))
-    return plans.prepare(case, plans.of_case(case)).hash
+    sheaves = [
+        msgspec.msgpack.decode(case.path(file).read_bytes(), type=detect.Sheaf) for file in spec.sheaves
+    ]
+    signatures = msgspec.msgpack.decode(case.path(spec.signatures).read_bytes(), type=detect.Signatures)
+    plan = detect.put_together(sheaves, signatures, spec.indicators, list(readers.TABLES.values()))
+    case.write(plan_file(spec.plan), plan.to_bytes())
+    return spec.plan
 
 
 def read(spec: Read) -> ParseResult:
@@ -303,7 +345,9 @@ def _looking_back(name: str) -> Callable[[Pieces], list[Any]]:
 FUNCTIONS: dict[str, tuple[Any, Callable[[Any], Any]]] = {
     "look": (Look, look),
     "take_in": (TakeIn, take_in),
-    "compile": (Compile, compile_plan),
+    "read_rules": (ReadRules, read_rules),
+    "read_signatures": (ReadSignatures, read_signatures),
+    "put_together": (PutTogether, put_together),
     "read": (Read, read),
     "list": (List, list_files),
     "scan": (Scan, scan),

@@ -1,17 +1,23 @@
-"""From rules as their authors wrote them to one plan."""
+"""From rules as their authors wrote them to one plan. What takes long is read in shares, each by itself."""
+
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from postvakt.detect.plan import Plan, RuleText
 from postvakt.detect.questions import left_to_survivors, lightened, prepared
+from postvakt.detect.sheaf import Later, Refusal, Share, Sheaf, Signatures, may_fill
 from postvakt.detect.shelf import Shelf
 from postvakt.model.table import TableSpec
 
+SHARE_BYTES = 512 * 1024
+"""Rules are read in shares of so much text: half a second each, beside which handing them out costs nothing."""
+
 
 def compile_plan(
-    sigma: list[RuleText],
-    yara: list[RuleText],
-    indicators: list[RuleText],
+    sigma: Sequence[RuleText],
+    yara: Sequence[RuleText],
+    indicators: Sequence[RuleText],
     tables: list[TableSpec],
     anchors: str = "",
 ) -> Plan:
@@ -20,29 +26,79 @@ def compile_plan(
     The order of the texts decides the plan's order and which of two rules of one id is asked. `anchors` are rules that
     lead the carvers of memory, found in the same pass as those that are asked; without them memory is not asked.
     """
-    # pySigma takes half a second to load, and a worker never compiles.
-    from postvakt.detect import indicators as stix
-    from postvakt.detect import placeholders
-    from postvakt.detect import sigma as rules
-    from postvakt.detect import yara as signatures
-    from postvakt.detect import yara_memory as of_memory
+    sheaves = [read_rules(share, tables) for share in shares(sigma)]
+    return put_together(sheaves, read_signatures(yara, anchors), indicators, tables)
 
-    shelf = Shelf(placeholders.given(sigma))
-    waiting = [later for text in sigma for later in rules.add(text, tables, shelf)]
-    rules.settle(waiting, shelf)
+
+def shares(sigma: Iterable[RuleText]) -> list[Share]:
+    """Return Sigma rules in shares of about the same size, in their order."""
+    groups: list[list[RuleText]] = []
+    filling: list[RuleText] = []
+    size = SHARE_BYTES
+    for text in sigma:
+        if size >= SHARE_BYTES:
+            groups.append([])
+            size = 0
+        groups[-1].append(text)
+        size += len(text.text)
+        if may_fill(text):
+            filling.append(text)
+    return [Share(tuple(group), tuple(filling)) for group in groups]
+
+
+def read_rules(share: Share, tables: list[TableSpec]) -> Sheaf:
+    """Return what a share of the Sigma rules came to."""
+    # pySigma takes half a second to load, and a worker that only reads logs never needs it.
+    from postvakt.detect import sigma
+
+    return sigma.read(share, tables)
+
+
+def read_signatures(yara: Sequence[RuleText], anchors: str = "") -> Signatures:
+    """Return what the YARA rules came to, all of them together: YARA-X compiles no half of a set."""
+    from postvakt.detect import yara as signatures
+
+    return signatures.compile_texts(yara, anchors)
+
+
+def put_together(
+    sheaves: Sequence[Sheaf], signatures: Signatures, indicators: Iterable[RuleText], tables: list[TableSpec]
+) -> Plan:
+    """Return the plan of rules that were read in shares, and of indicators."""
+    from postvakt.detect import indicators as stix
+
+    shelf = Shelf(sheaves[0].filled if sheaves else {})
+    later = [one for sheaf in sheaves for one in _put(sheaf, shelf)]
+    if later:
+        from postvakt.detect import correlations
+
+        correlations.settle(later, shelf)
     for text in indicators:
         stix.add(text, tables, shelf)
-    packed, names = signatures.compile_texts(yara, shelf)
-    plan = shelf.plan(packed, names)
+    shelf.sign(signatures)
+    plan = shelf.plan()
     lanes = prepared(plan, tables)
     tests = left_to_survivors(plan.tests, lanes)
-    plan = msgspec.structs.replace(plan, tests=tests, lanes=lightened(lanes, tests))
-    if not anchors:
-        return plan
-    memory, left_out = of_memory.compile_memory(yara, yara_ids(plan), anchors)
-    return msgspec.structs.replace(plan, memory=memory, not_of_memory=left_out)
+    return msgspec.structs.replace(
+        plan,
+        tests=tests,
+        lanes=lightened(lanes, tests),
+        yara=signatures.packed,
+        yara_names=signatures.names,
+        memory=signatures.memory,
+        not_of_memory=signatures.not_of_memory,
+    )
 
 
-def yara_ids(plan: Plan) -> tuple[str, ...]:
-    """Return the ids of the YARA rules that are asked."""
-    return tuple(rule.id for rule in plan.rules if rule.kind == "yara")
+def _put(sheaf: Sheaf, shelf: Shelf) -> list[Later]:
+    """Put a sheaf on the shelf; return what waits for the others."""
+    later = []
+    numbers = [shelf.tests.number(test) for test in sheaf.tests]
+    for leaf in sheaf.leaves:
+        if isinstance(leaf, Later):
+            later.append(leaf)
+        elif isinstance(leaf, Refusal):
+            shelf.refuse(leaf.rule, leaf.title, leaf.reason, leaf.path)
+        else:
+            shelf.take(leaf, numbers)
+    return later

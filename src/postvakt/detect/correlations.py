@@ -1,7 +1,7 @@
 """Sigma's correlation rules and filters: what rules say of other rules. They are read once all rules are known."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from sigma.correlations import (
     CorrelationConditionAND,
@@ -13,8 +13,13 @@ from sigma.correlations import (
     SigmaRuleReference,
 )
 from sigma.exceptions import SigmaError
+from sigma.filters import SigmaFilter
 
-from postvakt.detect.shelf import Refused, Shelf
+from postvakt.detect import sigma
+from postvakt.detect.nodes import WRONG, Builder
+from postvakt.detect.plan import RuleText
+from postvakt.detect.sheaf import Later
+from postvakt.detect.shelf import Refused, Shelf, content_of
 from postvakt.model.correlation import Correlation, Tree
 
 SECOND = 1_000_000
@@ -26,7 +31,7 @@ def read(document: Mapping[str, Any]) -> SigmaCorrelationRule:
         return SigmaCorrelationRule.from_dict(
             {name: part for name, part in document.items() if name != "postvakt"}
         )
-    except (SigmaError, TypeError, AttributeError, ValueError, LookupError, ArithmeticError) as why:
+    except WRONG as why:
         raise Refused(f"not a correlation rule: {why}") from None
 
 
@@ -77,3 +82,67 @@ def _tree(item: CorrelationConditionItem | SigmaRuleReference, shelf: Shelf) -> 
     if isinstance(item, CorrelationConditionNOT):
         return Tree("not", parts=parts)
     return Tree("and" if isinstance(item, CorrelationConditionAND) else "or", parts=parts)
+
+
+class Waiting(NamedTuple):
+    """A document that waited for others, and what it is called."""
+
+    document: Mapping[str, Any]
+    text: RuleText
+    id: str
+    title: str
+
+
+def settle(later: Iterable[Later], shelf: Shelf) -> None:
+    """Read what waited for other rules; a correlation may look at another, in whichever order they were written."""
+    left = [_waiting(one) for one in later]
+    while left:
+        again = []
+        for one in left:
+            try:
+                _add(one, shelf)
+            except (SigmaError, Refused, RecursionError) as why:
+                again.append((one, sigma.told(why)))
+        if len(again) == len(left):
+            for one, reason in again:
+                shelf.refuse(one.id, one.title, reason, one.text.path)
+            return
+        left = [one for one, _ in again]
+
+
+def _waiting(later: Later) -> Waiting:
+    document = sigma.documents(later.text)[later.document]
+    return Waiting(document, later.text, *sigma.named(document))
+
+
+def _add(one: Waiting, shelf: Shelf) -> None:
+    if "filter" in one.document:
+        _narrow(one, shelf)
+        return
+    parsed = read(one.document)
+    made = sigma.rule_of(parsed, one.id, one.document, one.text)
+    told = correlation(parsed, made.id, shelf)
+    if shelf.add(made, None, content_of(one.document)):
+        shelf.correlate(told)
+        shelf.name(made.id, parsed.name)
+
+
+def _narrow(one: Waiting, shelf: Shelf) -> None:
+    """Have rules ask a filter's condition as well. Raises Refused where none of a pack is meant."""
+    try:
+        parsed = SigmaFilter.from_dict({key: part for key, part in one.document.items() if key != "postvakt"})
+    except WRONG as why:
+        raise Refused(f"not a filter: {why}") from None
+    source = parsed.logsource
+    meant = shelf.within((source.category, source.product, source.service))
+    if not isinstance(parsed.filter.rules, str):
+        named = {shelf.named(reference.reference) for reference in parsed.filter.rules}
+        meant = frozenset(rule for rule in meant if rule in named)
+    if not shelf.narrow(
+        meant,
+        Builder(shelf.tests, shelf.placeholders).condition(parsed.filter),
+        f"{one.title or one.id} ({one.text.path})",
+    ):
+        raise Refused(
+            "filter: no rule of a pack that is asked is among those it names; our own are not filtered"
+        )

@@ -12,7 +12,7 @@ from postvakt.detect.fields import CHANGES, has_kind
 from postvakt.detect.globs import ANY, ONE, Part, text_test
 from postvakt.detect.patterns import Comparison, Expression, parse
 from postvakt.detect.plan import Asked, Node, Route, RuleText, Test
-from postvakt.detect.shelf import Refused, Shelf, one_of
+from postvakt.detect.shelf import Refused, Shelf, content_of, one_of
 from postvakt.detect.values import address_of, compile_regex, fold
 from postvakt.model.rule import LEVELS, Confidence, Level, Rule, Stage
 from postvakt.model.table import TableSpec
@@ -47,6 +47,7 @@ PROPERTIES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 HASH_PATHS = re.compile(r"(?:.*\.)?hashes\.(?P<name>[A-Za-z0-9-]+)")
 HASHES = ("md5", "sha1", "sha256", "sha512")
 _PROPERTIES = {(kind, path): fields for kind, path, fields in PROPERTIES}
+YARA = "yara:"
 _KNOWN_LEVELS = {
     "malicious-activity": "high",
     "compromised": "high",
@@ -83,6 +84,8 @@ def _add_indicator(
     named = str(document.get("id") or f"file:{text.path}")
     title = str(document.get("name") or document.get("pattern") or named)
     try:
+        if named.startswith(YARA):
+            raise Refused("its id is one that YARA rules have here")
         if document.get("revoked") is True:
             raise Refused("revoked by its author")
         kind = document.get("pattern_type", "stix")
@@ -103,7 +106,8 @@ def _add_indicator(
     except Refused as why:
         shelf.refuse(named, title, str(why), text.path)
         return
-    shelf.add(rule, lambda position: Asked(rule=position, routes=found, condition=condition), document)
+    content = content_of(document)
+    shelf.add(rule, lambda position: Asked(rule=position, routes=found, condition=condition), content)
 
 
 def _node(expression: Expression, shelf: Shelf, *, negated: bool) -> Node:
@@ -111,7 +115,7 @@ def _node(expression: Expression, shelf: Shelf, *, negated: bool) -> Node:
         parts = tuple(_node(part, shelf, negated=negated) for part in expression.parts)
         return Node(expression.op, parts=parts)
     tests = [
-        Node("test", shelf.test(test))
+        Node("test", shelf.tests.number(test))
         for field in _places(expression)
         for value in expression.values
         for test in _tests(field, expression.operator, value)
@@ -181,7 +185,7 @@ def _open_ended(node: Node) -> bool:
 
 def _fields(node: Node, shelf: Shelf) -> frozenset[str]:
     if node.op == "test":
-        return frozenset((shelf.field(node.test),))
+        return frozenset((shelf.tests.field(node.test),))
     if node.op == "not":
         return frozenset()
     return frozenset().union(*(_fields(part, shelf) for part in node.parts))

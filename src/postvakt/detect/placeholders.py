@@ -4,7 +4,6 @@ Of a pipeline only that is read, and only where placeholders are all that it is 
 rules is not asked of us, and a pipeline that would is listed as not asked.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,11 +12,11 @@ from sigma.rule.base import SigmaYAMLLoader
 from sigma.types import Placeholder, SigmaExpansion, SigmaString, SigmaType
 
 from postvakt.detect.plan import RuleText
+from postvakt.detect.sheaf import may_fill
 from postvakt.detect.shelf import Refused
 
 Values = Mapping[str, tuple[str, ...]]
 
-_VARS = re.compile(r"^vars:", re.MULTILINE)
 FILLS = "value_placeholders"
 
 
@@ -49,7 +48,7 @@ def given(texts: Iterable[RuleText]) -> dict[str, tuple[str, ...]]:
     """
     found: dict[str, tuple[str, ...]] = {}
     for text in texts:
-        if _VARS.search(text.text):
+        if may_fill(text):
             for name, more in _read(text.text):
                 found[name] = tuple(dict.fromkeys((*found.get(name, ()), *more)))
     return found

@@ -1,13 +1,15 @@
 """Where rules are gathered while they are compiled: each asked once, each refusal kept."""
 
+import hashlib
 import json
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, get_args
 
 import msgspec
 
 from postvakt.detect.necessary import needed
-from postvakt.detect.plan import FORMAT, Asked, Node, Plan, Test
+from postvakt.detect.plan import FORMAT, Asked, Node, Plan, Route, Test
+from postvakt.detect.sheaf import Leaf, Signatures, Tests, renumbered
 from postvakt.model.correlation import Correlation
 from postvakt.model.rule import NotAsked, Rule
 
@@ -23,9 +25,9 @@ def one_of(value: Any, allowed: Any, key: str) -> Any:
     return value
 
 
-def written(document: Any) -> str:
-    """Return a document as text: two with the same content give the same, whatever the order of their keys."""
-    return json.dumps(_named(document), sort_keys=True, default=str)
+def content_of(document: Any) -> str:
+    """Name a document by its content: two with the same have one name, whatever the order of their keys."""
+    return hashlib.sha256(json.dumps(_named(document), sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _named(value: Any) -> Any:
@@ -45,41 +47,41 @@ class Shelf:
 
     def __init__(self, placeholders: Mapping[str, tuple[str, ...]] | None = None) -> None:
         self.placeholders = placeholders or {}
+        self.tests = Tests()
         self._rules: list[Rule] = []
         self._refused: list[NotAsked] = []
         self._asked: list[Asked] = []
-        self._tests: dict[Test, int] = {}
-        self._fields: list[str] = []
         self._known: dict[str, tuple[str, str]] = {}
         self._names: dict[str, str] = {}
         self._correlations: list[Correlation] = []
         self._filtered: list[NotAsked] = []
         self._sources: dict[str, tuple[str | None, ...]] = {}
 
-    def test(self, test: Test) -> int:
-        """Return the number of a test; equal tests have one."""
-        if test not in self._tests:
-            self._tests[test] = len(self._tests)
-            self._fields.append(test.field)
-        return self._tests[test]
-
-    def field(self, number: int) -> str:
-        """Return the field that a test asks."""
-        return self._fields[number]
-
     def refuse(self, rule: str, title: str, reason: str, path: str) -> None:
         """Keep a rule that cannot be asked, with the reason."""
         self._refused.append(NotAsked(rule=rule, title=title, reason=reason, path=path))
 
-    def add(self, rule: Rule, asked: Callable[[int], Asked] | None, document: Any) -> bool:
-        """Keep a rule; tell whether it is asked. A second rule of the same id is not, unless it is the same."""
-        content = written(document)
+    def take(self, leaf: Leaf, numbers: Sequence[int]) -> None:
+        """Keep a rule that was read apart; `numbers` are those of its sheaf's tests on this shelf."""
+
+        def asked(position: int) -> Asked:
+            routes = tuple(
+                Route(route.table, route.view, renumbered(route.guard, numbers) if route.guard else None)
+                for route in leaf.routes
+            )
+            return Asked(rule=position, routes=routes, condition=renumbered(leaf.condition, numbers))
+
+        if self.add(leaf.rule, asked, leaf.content):
+            self.name(leaf.rule.id, leaf.name, leaf.source)
+
+    def add(self, rule: Rule, asked: Callable[[int], Asked] | None, content: str) -> bool:
+        """Keep a rule, with the name of its content; tell whether it is asked. A second rule of the same id is not,
+        unless it is the same."""
         known = self._known.get(rule.id)
         if known is not None:
             if known[0] != content:
-                self.refuse(
-                    rule.id, rule.title, f"duplicate of {known[1]}: same id, another content", rule.path
-                )
+                reason = f"duplicate of {known[1]}: same id, another content"
+                self.refuse(rule.id, rule.title, reason, rule.path)
             return False
         self._known[rule.id] = (content, rule.path or rule.title)
         if asked is not None:
@@ -125,16 +127,20 @@ class Shelf:
                 self._filtered.append(NotAsked(rule=rule.id, title=rule.title, reason=reason, path=rule.path))
         return narrowed
 
-    def plan(self, yara: bytes, yara_names: tuple[tuple[str, str], ...]) -> Plan:
+    def sign(self, signatures: Signatures) -> None:
+        """Keep YARA rules that were compiled apart. No other rule has an id like theirs."""
+        self._refused += signatures.refused
+        for rule in signatures.rules:
+            self.add(rule, None, rule.id)
+
+    def plan(self) -> Plan:
         """Return everything gathered as a plan."""
         return Plan(
             format=FORMAT,
             rules=tuple(self._rules),
             not_asked=tuple(self._refused),
-            tests=tuple(_looked_into(test) for test in self._tests),
+            tests=tuple(_looked_into(test) for test in self.tests.all()),
             asked=tuple(self._asked),
             correlations=tuple(self._correlations),
             filtered=tuple(self._filtered),
-            yara=yara,
-            yara_names=yara_names,
         )

@@ -2,14 +2,16 @@
 
 import io
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 import yara_x
 
 from postvakt.detect.plan import Plan, RuleText
-from postvakt.detect.shelf import Refused, Shelf, one_of
+from postvakt.detect.sheaf import Signatures
+from postvakt.detect.shelf import Refused, Shelf, content_of, one_of
+from postvakt.detect.yara_memory import compile_memory
 from postvakt.errors import ContentError
 from postvakt.model.rule import LEVELS, Confidence, Rule, Stage
 
@@ -86,11 +88,13 @@ def _shown(found: bytes) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def compile_texts(texts: list[RuleText], shelf: Shelf) -> tuple[bytes, tuple[tuple[str, str], ...]]:
-    """Put YARA rules on the shelf; return them compiled and packed, with the names of those asked.
+def compile_texts(texts: Sequence[RuleText], anchors: str = "") -> Signatures:
+    """Return YARA rules compiled and packed. Without `anchors`, which are rules that lead the carvers of memory, memory
+    is not asked.
 
     A file that does not compile is refused with YARA-X's first complaint; the others are still asked.
     """
+    shelf = Shelf()
     compiler = yara_x.Compiler(relaxed_re_syntax=True)
     compiler.enable_includes(False)
     origins: dict[str, RuleText] = {}
@@ -103,15 +107,27 @@ def compile_texts(texts: list[RuleText], shelf: Shelf) -> tuple[bytes, tuple[tup
         compiler.new_namespace(namespace)
         compiler.add_source(text.text)
         origins[namespace] = text
-    if not origins:
-        return b"", ()
     built = compiler.build()
     names = tuple(
         (rule.namespace, rule.identifier) for rule in built if _add(rule, origins[rule.namespace], shelf)
     )
     packed = io.BytesIO()
     built.serialize_into(packed)
-    return zlib.compress(packed.getvalue(), 6), names
+    kept = shelf.plan()
+    memory, left_out = compile_memory(texts, yara_ids(kept), anchors) if anchors else (b"", ())
+    return Signatures(
+        rules=kept.rules,
+        refused=kept.not_asked,
+        packed=zlib.compress(packed.getvalue(), 6) if origins else b"",
+        names=names,
+        memory=memory,
+        not_of_memory=left_out,
+    )
+
+
+def yara_ids(plan: Plan) -> tuple[str, ...]:
+    """Return the ids of the YARA rules that are asked."""
+    return tuple(rule.id for rule in plan.rules if rule.kind == "yara")
 
 
 def _trial(text: RuleText) -> str:
@@ -138,7 +154,7 @@ def _add(rule: Any, text: RuleText, shelf: Shelf) -> bool:
     except Refused as why:
         shelf.refuse(f"yara:{rule.identifier}", "", str(why), text.path)
         return False
-    return shelf.add(made, None, text.text)
+    return shelf.add(made, None, content_of(text.text))
 
 
 def _rule(name: str, meta: Mapping[str, Any], text: RuleText) -> Rule:
