@@ -30,7 +30,7 @@ class Failed(RuntimeError):  # noqa: N818 (what came of it, as a row says it)
 
 class Cost(NamedTuple):
     """What a process took with all its children: user and system seconds, seconds that passed, the peak of its largest
-    process in MiB, and that of all its processes together, pages that they share counted in each.
+    process in MiB, and that of all its processes together, pages that they share counted once.
 
     `told` is what the process said of itself on its last line, if that is JSON.
     """
@@ -126,7 +126,9 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         while not self._ended.wait(EVERY):
             there = list(family(self._pid))
-            self.peak = max(self.peak, sum(map(resident, there)))
+            # What is shared takes longer to tell, and is only wanted where all could come to more than before.
+            if sum(map(resident, there)) > self.peak:
+                self.peak = max(self.peak, sum(map(proportional, there)))
             self.largest = max(self.largest, *map(highest, there))
             if time.monotonic() > self._until:
                 self.too_long = True
@@ -156,6 +158,15 @@ def resident(pid: int) -> float:
     except (OSError, IndexError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024 / 1024
+
+
+def proportional(pid: int) -> float:
+    """Return a process's resident memory in MiB, of what it shares its share, 0 where it is gone."""
+    try:
+        told = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except OSError:
+        return 0.0
+    return int(next((line.split()[1] for line in told.splitlines() if line.startswith("Pss:")), "0")) / 1024
 
 
 def highest(pid: int) -> float:
