@@ -350,7 +350,8 @@ def _read(text: bytes | memoryview, header: Header) -> tuple[tuple[pa.Array, ...
         )
     except pa.ArrowInvalid:
         return None
-    return tuple(column.combine_chunks() for column in table.columns), odd
+    # Putting one piece together would copy it.
+    return tuple(c.chunk(0) if c.num_chunks == 1 else c.combine_chunks() for c in table.columns), odd
 
 
 def _delimiters(text: bytes | memoryview, header: Header, sizes: Array) -> Array:

@@ -7,7 +7,7 @@ record, but begins no new line.
 import codecs
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import msgspec
 import numpy as np
@@ -27,6 +27,9 @@ ZERO_RUN = 64
 """From this many zero bytes on they are what a crash left, not part of a value."""
 
 ZEROS = "bytes are zero where records should be, as a crash leaves them"
+
+STRETCH = 256 * 1024
+"""Bytes that are looked at together."""
 
 LINE_FEED = 10
 CARRIAGE_RETURN = 13
@@ -61,14 +64,14 @@ def blocks(source: Source, troubles: Troubles) -> Iterator[Block]:
         yield from _blocks(_utf8(_chunks(stream)), troubles)
 
 
-def block(text: bytes, number: int, feeds: Array | None = None, *, last: bool = False) -> Block:
-    """Return text that begins at line `number` as a block; `feeds` are its line feeds, where they are known."""
-    if not text.isascii() and (valid := _valid(text)) != text:
-        text, feeds = valid, None
+def block(text: bytes, number: int, marks: "_Marks | None" = None, *, last: bool = False) -> Block:
+    """Return text that begins at line `number` as a block; `marks` are what was seen in it, if it was looked at."""
+    marks = marks or _marks(text)
+    if not marks.ascii and (valid := _valid(text)) != text:
+        text, marks = valid, _marks(valid)
     raw = np.frombuffer(text, np.uint8)
-    if feeds is None:
-        feeds = (raw == LINE_FEED).nonzero()[0]
-    returns = _lone_returns(text, raw, feeds)
+    feeds = marks.feeds
+    returns = _lone_returns(raw, marks)
     breaks = feeds if returns is None else np.sort(np.concatenate([feeds, returns]))
     cut = bool(text) and (not len(breaks) or int(breaks[-1]) != len(text) - 1)
     nexts = np.append(breaks + 1, len(text)) if cut else breaks + 1
@@ -198,7 +201,8 @@ def _after(part: Block) -> int:
 
 def _parts(text: bytes, number: int, troubles: Troubles) -> Iterator[Block]:
     """Yield text as blocks of at most MOST_LINES lines, over-long lines shortened; at least one block."""
-    feeds = (np.frombuffer(text, np.uint8) == LINE_FEED).nonzero()[0]
+    marks = _marks(text)
+    feeds = marks.feeds
     if len(feeds) > 4 * MOST_LINES:
         # Millions of tiny lines: their offsets would outgrow the text itself many times.
         ends = feeds[4 * MOST_LINES - 1 :: 4 * MOST_LINES] + 1
@@ -207,7 +211,7 @@ def _parts(text: bytes, number: int, troubles: Troubles) -> Iterator[Block]:
                 yield from _parts(text[start:end], number, troubles)
                 number += text.count(b"\n", start, end)
         return
-    whole = block(text, number, feeds)
+    whole = block(text, number, marks)
     lengths = whole.ends - whole.starts
     if len(lengths) and int(lengths.max()) > LONGEST_LINE:
         whole = block(_shortened(whole, troubles), number)
@@ -249,16 +253,36 @@ def _first_break(text: bytes) -> int:
     return min(found, default=-1)
 
 
-def _lone_returns(text: bytes, raw: Array, feeds: Array) -> Array | None:
+def _lone_returns(raw: Array, marks: "_Marks") -> Array | None:
     """Return where carriage returns without a line feed stand, or None where there is none."""
-    if b"\r" not in text:
-        return None
-    paired = int((raw[feeds[feeds > 0] - 1] == CARRIAGE_RETURN).sum())
-    if paired == np.count_nonzero(raw == CARRIAGE_RETURN):
+    feeds = marks.feeds
+    if not marks.returns or marks.returns == int((raw[feeds[feeds > 0] - 1] == CARRIAGE_RETURN).sum()):
         return None
     returns = np.flatnonzero(raw == CARRIAGE_RETURN)
     followed = np.append(raw, 0)[returns + 1] == LINE_FEED
     return returns[~followed]
+
+
+class _Marks(NamedTuple):
+    """The line feeds of a text, how many carriage returns it has, and whether it is all ASCII."""
+
+    feeds: Array
+    returns: int
+    ascii: bool
+
+
+def _marks(text: bytes) -> _Marks:
+    # Stretch by stretch: what is looked at three times should be in the cache for the second and third.
+    raw = np.frombuffer(text, np.uint8)
+    are = np.empty(min(len(raw), STRETCH), bool)
+    feeds, returns, highest = [np.zeros(0, np.int64)], 0, 0
+    for at in range(0, len(raw), STRETCH):
+        stretch = raw[at : at + STRETCH]
+        marked = are[: len(stretch)]
+        feeds.append(np.equal(stretch, LINE_FEED, out=marked).nonzero()[0] + at)
+        returns += int(np.count_nonzero(np.equal(stretch, CARRIAGE_RETURN, out=marked)))
+        highest = max(highest, int(stretch.max()))
+    return _Marks(np.concatenate(feeds), returns, highest < 128)
 
 
 def _valid(text: bytes) -> bytes:

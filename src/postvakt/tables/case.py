@@ -161,9 +161,13 @@ class PartWriter:
                 compression="zstd",
                 write_statistics=["time"],
                 use_dictionary=repeating,
+                write_batch_size=WRITTEN_TOGETHER,
             )
         return self._writer
 
+
+WRITTEN_TOGETHER = 65_536
+"""Values of a column that are encoded at a time; Arrow's own thousand costs a tenth more."""
 
 ENOUGH_ROWS = 2048
 """Rows of a first batch that tell whether the values of a column repeat."""
