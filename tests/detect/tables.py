@@ -23,11 +23,12 @@ WEB = TableSpec(
     title="a web server's log",
     locator="line",
     logsources=(LogSource(category="webserver"), LogSource(product="windows", service="iis")),
-    fields=(("c-useragent", "cs(User-Agent)"),),
+    fields=(("c-useragent", "cs(User-Agent)"), ("c-uri", "cs-uri"), ("cs-uri-query", "cs-uri")),
     columns=(
         Column("c-ip", kind="ip"),
         Column("cs-uri-stem", kind="url_path"),
         Column("cs-uri-query", kind="url_query"),
+        Column("cs-uri", made_of=("cs-uri-stem", "cs-uri-query")),
         Column("cs(User-Agent)", kind="user_agent"),
         Column("cs(Referer)", kind="url"),
         Column("cs-username", kind="account"),

@@ -1,7 +1,8 @@
 """Web logs of IIS in the W3C extended format: every request to both Exchange sites.
 
-`cs-uri` is made here: path and query as the client asked for them. Sigma's rules for web servers mean it when they
-write `cs-uri-query` (`/owa/auth/x.js?a=b`), so that name is answered by the query, as IIS has it, and by the whole.
+`cs-uri` is path and query as the client asked for them, made when it is asked for. Sigma's rules for web servers mean
+it when they write `cs-uri-query` (`/owa/auth/x.js?a=b`), so that name is answered by the query, as IIS has it, and by
+the whole.
 """
 
 import re
@@ -75,7 +76,11 @@ IIS = TableSpec(
         Column("cs-method"),
         Column("cs-uri-stem", kind="url_path"),
         Column("cs-uri-query", kind="url_query"),
-        Column("cs-uri", about="stem and query as the client asked for them; made of the two"),
+        Column(
+            "cs-uri",
+            about="stem and query as the client asked for them; where it was not logged, made of the two when asked",
+            made_of=("cs-uri-stem", "cs-uri-query"),
+        ),
         Column("s-port", "int", low=0, high=65535),
         Column("cs-username", kind="account"),
         Column("c-ip", kind="ip"),
@@ -141,21 +146,12 @@ def _make(fitted: Fitted, site: str | None) -> None:
     own = pa.scalar(site, pa.string())
     named = columns.get("s-sitename")
     columns["site"] = pa.repeat(own, len(fitted.lines)) if named is None else pc.coalesce(named, own)
-    if "cs-uri" not in columns and "cs-uri-stem" in columns:
-        columns["cs-uri"] = _uri(columns["cs-uri-stem"], columns.get("cs-uri-query"))
     for position, (name, texts) in enumerate(fitted.extras):
         if name is not None and _plain(name) in FORWARDED_NAMES and FORWARDED not in columns:
             columns[FORWARDED] = _addresses(texts)
             if name == FORWARDED:
                 del fitted.extras[position]
             return
-
-
-def _uri(stem: pa.Array, query: pa.Array | None) -> pa.Array:
-    if query is None or query.null_count == len(query):
-        return stem
-    # `null_handling="skip"` loses rows in which both are null.
-    return pc.coalesce(pc.binary_join_element_wise(stem, query, "?"), stem, query)
 
 
 def _plain(name: str) -> str:

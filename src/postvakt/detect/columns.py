@@ -1,6 +1,6 @@
 """Columns as rules ask them: each distinct value is looked at once, its rows follow."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from postvakt.detect.fields import CHANGES, text_of
-from postvakt.detect.frame import Mask, Numbers, Piece, small, taken, valid
+from postvakt.detect.frame import Made, Mask, Numbers, Piece, small, taken
 from postvakt.detect.literals import NOTHING, Literals
 from postvakt.detect.plan import Test
 from postvakt.detect.values import same, says
@@ -17,9 +17,13 @@ from postvakt.detect.values import same, says
 VARIED = 0.5
 """Share of distinct values from which on it pays to look for candidates before values are numbered."""
 
+FEW = 0.125
+FEW_TIMES = 8
+"""Up to this share of a column's rows it is not worth while to number all its values, unless they are asked often."""
+
 UNKNOWN, NO, YES = -1, 0, 1
 Rows = Mapping[int, list[str | None]]
-Ahead = Callable[[Piece], Mask | None]
+Ahead = Callable[[Piece | Made], Mask | None]
 
 
 class Column:
@@ -31,7 +35,7 @@ class Column:
 
     def __init__(
         self,
-        pieces: list[Piece],
+        pieces: list[Piece | Made],
         literals: Literals,
         height: int,
         codings: dict[str, "Coding"],
@@ -42,6 +46,8 @@ class Column:
         self._literals = literals
         self._height = height
         self._ahead = ahead
+        self._numbered: dict[int, Coding] = {}
+        self._asked = 0
 
     @cached_property
     def given(self) -> Mask:
@@ -51,7 +57,7 @@ class Column:
     @cached_property
     def known(self) -> Mask:
         """The rows in which the field has a value."""
-        return self._rows_of([piece.rows[valid(piece.values)] for piece in self._pieces])
+        return self._rows_of([piece.known for piece in self._pieces])
 
     def _rows_of(self, rows: list[Numbers]) -> Mask:
         mask = np.zeros(self._height, bool)
@@ -65,34 +71,35 @@ class Column:
         found = [self._signed(piece) for piece in self._pieces]
         rows = np.concatenate([np.empty(0, np.int64), *(rows for rows, _ in found)])
         signatures = np.concatenate([np.empty(0, np.int64), *(signed for _, signed in found)])
-        distinct, codes = np.unique(signatures, return_inverse=True)
-        order = np.argsort(small(codes, len(distinct)), kind="stable")
-        rows = rows[order]
-        ends = np.cumsum(np.bincount(codes, minlength=len(distinct))).tolist()
+        counts = np.bincount(signatures)
+        rows = rows[np.argsort(small(signatures, len(counts)), kind="stable")]
+        ends = np.cumsum(counts)
         hits: dict[int, list[Numbers]] = {}
-        start = 0
-        for signature, end in zip(distinct.tolist(), ends, strict=True):
+        for signature in np.flatnonzero(counts).tolist():
+            end = int(ends[signature])
             for test in self._literals.passed(signature):
-                hits.setdefault(test, []).append(rows[start:end])
-            start = end
+                hits.setdefault(test, []).append(rows[end - int(counts[signature]) : end])
         return hits
 
-    def _signed(self, piece: Piece) -> tuple[Numbers, Numbers]:
+    def _signed(self, piece: Piece | Made) -> tuple[Numbers, Numbers]:
         """Return the rows of a piece whose values pass any test, with the values' signatures."""
-        if len(piece.values) > 2 * self._height or piece.column in self._literals.varied:
-            # Mostly distinct: better to look for candidates before the values are numbered.
+        varied = len(piece.rows) > 2 * self._height or piece.column in self._literals.varied
+        if varied or isinstance(piece, Made):
+            # Mostly distinct: better to look for candidates before the values are numbered, or made.
             marked = self._ahead(piece)
             if marked is None:
                 marked = self._literals.candidates(piece.values, piece.change)
             if marked is not None:
-                places = np.flatnonzero(marked)
-                piece = Piece(piece.rows[places], taken(piece.values, places), piece.change)
+                piece = piece.where(marked)
         coding = self._coding(piece)
-        signatures = coding.signatures(self._literals, piece.change, piece.column)[coding.codes]
-        passing = np.flatnonzero(signatures != NOTHING)
-        return piece.rows[passing], signatures[passing]
+        signatures = coding.signatures(self._literals, piece.change, piece.column)
+        if not signatures.any():
+            return piece.rows[:0], signatures[:0]
+        signed = signatures[coding.codes]
+        passing = np.flatnonzero(signed != NOTHING)
+        return piece.rows[passing], signed[passing]
 
-    def _coding(self, piece: Piece) -> "Coding":
+    def _coding(self, piece: Piece | Made) -> "Coding":
         if piece.column not in self._codings:
             coding = Coding(piece.values)
             if not piece.column:
@@ -109,11 +116,8 @@ class Column:
 
     def says(self, number: int, test: Test, rows: Numbers) -> Mask:
         """Tell in which of the rows a test passes that each value has to be asked."""
-        wanted = np.zeros(self._height, bool)
-        wanted[rows] = True
         passed = np.zeros(self._height, bool)
-        for piece, coding in self._coded:
-            places = np.flatnonzero(wanted[piece.rows])
+        for piece, coding, places in self._coded(rows):
             codes = coding.codes[places]
             verdicts = coding.verdicts(number, test, codes, piece.change)
             passed[piece.rows[places[verdicts[codes] == YES]]] = True
@@ -121,19 +125,36 @@ class Column:
 
     def values(self, rows: Numbers) -> Rows:
         """Return the values of rows as rules see them, all renderings of each; None is a pair without a value."""
-        wanted = np.zeros(self._height, bool)
-        wanted[rows] = True
         found: dict[int, list[str | None]] = {row: [] for row in rows.tolist()}
-        for piece, coding in self._coded:
-            places = np.flatnonzero(wanted[piece.rows])
+        for piece, coding, places in self._coded(rows):
             pairs = zip(piece.rows[places].tolist(), coding.codes[places].tolist(), strict=True)
             for row, code in pairs:
                 found[row] += (None,) if code == coding.empty else coding.renderings(code, piece.change)
         return found
 
-    @cached_property
-    def _coded(self) -> list[tuple[Piece, "Coding"]]:
-        return [(piece, self._coding(piece)) for piece in self._pieces]
+    def _coded(self, rows: Numbers) -> Iterator[tuple[Piece | Made, "Coding", Numbers]]:
+        """Yield numbered values, with the places among them of those that stand in some rows."""
+        wanted = np.zeros(self._height, bool)
+        wanted[rows] = True
+        self._asked += 1
+        for number, piece in enumerate(self._pieces):
+            places = np.flatnonzero(wanted[piece.rows])
+            coding = self._numbered.get(number) or self._codings.get(piece.column)
+            if coding is None and self._asked <= FEW_TIMES and len(places) <= FEW * len(piece.rows):
+                piece = piece.at(places)
+                yield piece, Coding(piece.values), np.arange(len(places))
+                continue
+            self._numbered[number] = coding or self._coding(piece)
+            yield piece, self._numbered[number], places
+
+
+SAMPLE = 512
+
+
+def repeats(values: pa.Array) -> bool:
+    """Tell by the first values of a column whether most stand in it several times."""
+    sample = values.slice(0, SAMPLE)
+    return bool(len(sample)) and pc.count_distinct(sample).as_py() <= VARIED * len(sample)
 
 
 class Coding:
@@ -146,12 +167,12 @@ class Coding:
         self.codes: Numbers = (
             pc.fill_null(encoded.indices, self.empty) if self._nulls else encoded.indices
         ).to_numpy()
-        self._values = encoded.dictionary
+        self.distinct = encoded.dictionary
         self._verdicts: dict[tuple[int, str], Numbers] = {}
 
     @cached_property
     def _texts(self) -> list[str]:
-        return _texts(self._values)
+        return _texts(self.distinct)
 
     def renderings(self, code: int, change: str) -> tuple[str, ...]:
         """Return what a value reads as; a pair without one reads as the empty text."""
@@ -164,7 +185,7 @@ class Coding:
         signatures = np.full(self.empty + 1, NOTHING)
         if self._nulls:
             signatures[self.empty] = literals.signatures(("",), "")[0]
-        marked = literals.candidates(self._values, change)
+        marked = literals.candidates(self.distinct, change)
         if marked is None:
             signatures[: self.empty] = literals.signatures(self._texts, change)
         else:
@@ -173,7 +194,7 @@ class Coding:
             else:
                 literals.varied.discard(column)
             places = np.flatnonzero(marked)
-            signatures[places] = literals.signatures(_texts(taken(self._values, places)), change)
+            signatures[places] = literals.signatures(_texts(taken(self.distinct, places)), change)
         return signatures
 
     def verdicts(self, number: int, test: Test, codes: Numbers, change: str) -> Numbers:

@@ -18,12 +18,14 @@ Change = Callable[[str], tuple[str, ...]]
 class Feed(msgspec.Struct, frozen=True):
     """One place that a field's values come from.
 
-    `column` and `list` name a column; `pair` names pairs in every column of pairs (several names: their values
-    joined by a backslash); `unnamed` are the pairs without a name; `pairs` all of them.
+    `column` and `list` name a column; `made` names the columns of a path and of a query, which are joined by a
+    question mark, and that in which both stand where they were logged as one. `pair` names pairs in every column of
+    pairs (several names: their values joined by a backslash); `unnamed` are the pairs without a name; `pairs` all of
+    them.
     `change` names a function of CHANGES that gives further renderings of a value.
     """
 
-    kind: Literal["column", "list", "pair", "unnamed", "pairs"]
+    kind: Literal["column", "list", "made", "pair", "unnamed", "pairs"]
     names: tuple[str, ...] = ()
     squashed: bool = False
     change: str = ""
@@ -132,6 +134,7 @@ def _texts(spec: TableSpec) -> Iterator[Feed]:
     for column in spec.columns:
         if column.type == "string":
             yield Feed("column", (column.name,))
+            yield from _made_feed(column)
         elif column.type == "strings":
             yield Feed("list", (column.name,))
     yield Feed("pairs")
@@ -153,6 +156,7 @@ def _plain(spec: TableSpec, field: str) -> Iterator[Feed]:
     columns = _columns(spec, field)
     for column in columns:
         yield _column_feed(column)
+        yield from _made_feed(column)
     if spec.name == EVENT and field == "EventID":
         return
     yield Feed("pair", (field.casefold(),), squashed=not columns)
@@ -179,6 +183,11 @@ def _column_feed(column: Column) -> Feed:
     return Feed("list" if column.type == "strings" else "column", (column.name,), change=change)
 
 
+def _made_feed(column: Column) -> Iterator[Feed]:
+    if column.made_of is not None:
+        yield Feed("made", (*column.made_of, column.name))
+
+
 def values_of(places: tuple[Feed, ...], row: Mapping[str, Any]) -> list[str | None]:
     """Return a field's values in one row, in order; None is a pair that is there without a value."""
     found: list[str | None] = []
@@ -195,6 +204,11 @@ def _raw(feed: Feed, row: Mapping[str, Any]) -> Iterator[str | None]:
             yield text_of(value)
     elif feed.kind == "list":
         yield from (value for value in row.get(feed.names[0]) or () if value is not None)
+    elif feed.kind == "made":
+        path, query, own = (row.get(name) for name in feed.names)
+        made = [part for part in (path, query) if part is not None]
+        if own is None and made:
+            yield "?".join(made)
     elif feed.kind == "pair" and len(feed.names) > 1:
         parts = [
             next((v for n, v in _pairs(row) if n is not None and n.casefold() == name), None)

@@ -31,6 +31,57 @@ class Piece(NamedTuple):
     change: str
     column: str = ""
 
+    @property
+    def known(self) -> Numbers:
+        """The rows that have a value."""
+        return self.rows[valid(self.values)]
+
+    def at(self, places: Numbers) -> "Piece":
+        """Return the values at some places of this one."""
+        return Piece(self.rows[places], taken(self.values, places), self.change)
+
+    def where(self, marked: Mask) -> "Piece":
+        """Return the values that are marked."""
+        return self.at(np.flatnonzero(marked))
+
+
+class Made:
+    """Values that are made of two columns, in the rows in which either has one; they are put together when they are
+    asked for, which is mostly of a few. `parts` are the two columns as they stand."""
+
+    change = column = ""
+
+    def __init__(self, rows: Numbers, columns: tuple[pa.Array, pa.Array], parts: tuple[Piece, ...]) -> None:
+        self.rows = self.known = rows
+        self.parts = parts
+        self._columns = columns
+        self._chosen: tuple[Mask, Piece] | None = None
+        self._choices = 0
+
+    @cached_property
+    def values(self) -> pa.Array:
+        """All the values."""
+        return self._joined(self.rows)
+
+    def at(self, places: Numbers) -> Piece:
+        """Return the values at some places of this one."""
+        rows = self.rows[places]
+        return Piece(rows, self._joined(rows), self.change)
+
+    def where(self, marked: Mask) -> Piece:
+        """Return the values that are marked; the same piece for the same mark, for several fields read these values."""
+        if self._chosen is None or self._chosen[0] is not marked:
+            self._choices += 1
+            names = "?".join(part.column for part in self.parts)
+            chosen = self.at(np.flatnonzero(marked))._replace(column=f"{names}#{self._choices}")
+            self._chosen = (marked, chosen)
+        return self._chosen[1]
+
+    def _joined(self, rows: Numbers) -> pa.Array:
+        path, query = (taken(column, rows) for column in self._columns)
+        # `null_handling="skip"` loses rows in which both are null.
+        return pc.coalesce(pc.binary_join_element_wise(path, query, "?"), path, query)
+
 
 class Frame:
     """A batch, asked for the places that hold a field."""
@@ -39,6 +90,7 @@ class Frame:
         self.height: int = batch.num_rows
         self._batch = batch
         self._columns: dict[str, tuple[Numbers, pa.Array]] = {}
+        self._made: dict[tuple[str, ...], Made | None] = {}
 
     def column(self, name: str) -> pa.Array | None:
         """Return a column of the batch, or None where it has none of that name."""
@@ -76,14 +128,16 @@ class Frame:
         numbers, codes = self._ids
         return frozenset(numbers[code] for code in np.unique(codes[within]).tolist() if code < len(numbers))
 
-    def pieces(self, feeds: tuple[Feed, ...], within: Mask) -> list[Piece]:
+    def pieces(self, feeds: tuple[Feed, ...], within: Mask) -> list[Piece | Made]:
         """Return what the places hold in the rows that `within` marks; places that hold nothing are left out."""
         found = (self._piece(feed, within) for feed in feeds)
         return [piece for piece in found if piece is not None and len(piece.rows)]
 
-    def _piece(self, feed: Feed, within: Mask) -> Piece | None:
+    def _piece(self, feed: Feed, within: Mask) -> Piece | Made | None:
         if feed.kind == "column":
             return self._column_piece(feed, within)
+        if feed.kind == "made":
+            return self._made_piece(feed, within)
         if feed.kind == "list":
             return self._list_piece(feed, within)
         if feed.kind == "pair" and len(feed.names) > 1:
@@ -107,17 +161,35 @@ class Frame:
         rows = np.flatnonzero(within & valid(values))
         return Piece(rows, taken(values, rows), feed.change)
 
+    def _made_piece(self, feed: Feed, within: Mask) -> Made | None:
+        if not within.all():
+            return self._make(feed, within)
+        if feed.names not in self._made:
+            self._made[feed.names] = self._make(feed, within)
+        return self._made[feed.names]
+
+    def _make(self, feed: Feed, within: Mask) -> Made | None:
+        path, query, own = (self.column(name) for name in feed.names)
+        if path is None or query is None:
+            return None
+        wanted = within & (valid(path) | valid(query))
+        if own is not None and own.null_count < len(own):
+            wanted &= ~valid(own)
+        named = zip(feed.names, (path, query), strict=False)
+        given = ((name, *self._given(name, column)) for name, column in named)
+        parts = tuple(Piece(rows, values, "", name) for name, rows, values in given)
+        return Made(np.flatnonzero(wanted), (path, query), parts)
+
     def _given(self, name: str, values: pa.Array) -> tuple[Numbers, pa.Array]:
         """Return the rows in which a column has a value, and these values."""
         if name not in self._columns:
-            # Dropping nothing copies all the same.
-            given = values.drop_null() if values.null_count else values
-            self._columns[name] = (np.flatnonzero(valid(values)), given)
+            known = np.flatnonzero(valid(values))
+            self._columns[name] = (known, _without_nulls(values, known))
         return self._columns[name]
 
     def _list_piece(self, feed: Feed, within: Mask) -> Piece | None:
         lists = self.column(feed.names[0])
-        if lists is None:
+        if lists is None or lists.null_count == len(lists):
             return None
         rows, values = _exploded(lists)
         places = np.flatnonzero(within[rows] & valid(values))
@@ -208,6 +280,21 @@ def _together(columns: list[pa.Array]) -> pa.Array:
     """Return columns of texts one after another; where only one holds any, nothing is copied."""
     filled = [column for column in columns if len(column)]
     return filled[0] if len(filled) == 1 else pa.concat_arrays([*filled, pa.array([], pa.string())])
+
+
+def _without_nulls(values: pa.Array, known: Numbers) -> pa.Array:
+    """Return the values that are not null, which stand at the places `known`; texts are not copied where nulls have no
+    bytes of their own."""
+    if not values.null_count or not pa.types.is_string(values.type):
+        # Dropping nothing copies all the same.
+        return values.drop_null() if values.null_count else values
+    _, held, texts = values.buffers()
+    offsets = np.frombuffer(held, np.int32)[values.offset : values.offset + len(values) + 1]
+    starts, ends = offsets[:-1][known], offsets[1:][known]
+    if not len(known) or texts is None or (starts[1:] != ends[:-1]).any():
+        return values.drop_null()
+    joined = pa.py_buffer(np.append(starts, ends[-1:]))
+    return pa.Array.from_buffers(values.type, len(known), [None, joined, texts])
 
 
 def valid(values: pa.Array) -> Mask:

@@ -1,16 +1,17 @@
 """The rules that are asked of one view of a table, made ready so that only those are touched whose texts occur."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import msgspec
 import numpy as np
 
-from postvakt.detect.columns import Ahead, Coding, Column
+from postvakt.detect.columns import Ahead, Coding, Column, repeats
 from postvakt.detect.conditions import Condition, ready
 from postvakt.detect.fields import Feed, feeds
-from postvakt.detect.frame import Frame, Mask, Numbers, Piece
-from postvakt.detect.literals import Literals
+from postvakt.detect.frame import Frame, Made, Mask, Numbers, Piece
+from postvakt.detect.literals import FEW_VALUES, Literals
 from postvakt.detect.logsources import EVENT, VIEWS, View
 from postvakt.detect.plan import Plan, Prepared
 from postvakt.detect.questions import Ids, Question, Questions
@@ -26,6 +27,15 @@ class Demand(msgspec.Struct, frozen=True):
     asked: tuple[Question, ...]
     ids: dict[str, Ids | None]
     triggers: tuple[str, ...]
+
+
+class Together(NamedTuple):
+    """The fields that read a column as it stands, all their tests, and those of fields that read it as half of their
+    values."""
+
+    fields: frozenset[str]
+    literals: Literals
+    halves: Literals
 
 
 class Lane:
@@ -50,7 +60,7 @@ class Lane:
         self._feeds: dict[str, tuple[Feed, ...]] = {}
         self._conditions = conditions
         self._demands: dict[Ids, Demand] = {}
-        self._together: dict[tuple[tuple[str, ...], str], tuple[frozenset[str], Literals]] = {}
+        self._together: dict[tuple[tuple[str, ...], str], Together] = {}
 
     @property
     def remembered(self) -> int:
@@ -135,22 +145,28 @@ class Lane:
             self._feeds[field] = feeds(self._spec, self.view, field)
         return literals
 
-    def together(self, triggers: tuple[str, ...], column: str) -> tuple[frozenset[str], Literals]:
-        """Return which of these fields read a column as it stands, and their tests as those of one field."""
+    def together(self, triggers: tuple[str, ...], column: str) -> "Together":
+        """Return which of these fields read a column, and their tests as those of one field."""
         known = self._together.get((triggers, column))
         if known is None:
-            fields: set[str] = set()
-            tests: set[int] = set()
+            plain, half = set(), set()
             for field in triggers:
                 self.literals(field)
-                if any(
-                    f.kind == "column" and f.names[0] == column and not f.change for f in self._feeds[field]
-                ):
-                    fields.add(field)
-                    tests.update(self._literal.get(field, ()))
-            asked = ((number, self._tests[number]) for number in sorted(tests))
-            known = self._together[triggers, column] = (frozenset(fields), Literals(asked))
+                for feed in self._feeds[field]:
+                    if feed.kind == "column" and feed.names[0] == column and not feed.change:
+                        plain.add(field)
+                    elif feed.kind == "made" and column in feed.names[:2]:
+                        half.add(field)
+            # One search for both where it finds no more for those that read halves than their own would.
+            one = plain <= half
+            halves = self._tests_of(half, halves=True)
+            known = Together(frozenset(plain), halves if one else self._tests_of(plain), halves)
+            self._together[triggers, column] = known
         return known
+
+    def _tests_of(self, fields: Iterable[str], *, halves: bool = False) -> Literals:
+        tests = {number for field in fields for number in self._literal.get(field, ())}
+        return Literals(((number, self._tests[number]) for number in sorted(tests)), halves=halves)
 
     def _demand(self, frame: Frame, within: Mask) -> Demand:
         present = frame.ids(within) if self._spec.name == EVENT else frozenset()
@@ -188,7 +204,7 @@ class _Columns:
         self._made: dict[str, Column] = {}
         self._codings: dict[str, Coding] = {}
         # Apart from this, which holds the columns: in a circle they would live until the next look for circles.
-        self._ahead = _Ahead(lane, demand)
+        self._ahead = _Ahead(lane, demand, self._codings)
 
     def __getitem__(self, field: str) -> Column:
         column = self._made.get(field)
@@ -205,21 +221,59 @@ class _Columns:
 class _Ahead:
     """Searches a batch's columns once for all fields that read them."""
 
-    def __init__(self, lane: Lane, demand: Demand | None) -> None:
+    def __init__(self, lane: Lane, demand: Demand | None, codings: dict[str, Coding]) -> None:
         self._lane = lane
+        self._codings = codings
         self._triggers = demand.triggers if demand is not None else ()
-        self._marks: dict[str, Mask | None] = {}
+        self._marks: dict[tuple[str, int], Mask | None] = {}
 
-    def marked(self, field: str, piece: Piece) -> Mask | None:
+    def marked(self, field: str, piece: Piece | Made) -> Mask | None:
         """Mark the values of a column that can pass a test of any field that reads it.
 
         None where no other field does, or that does not pay.
         """
-        if not piece.column or piece.change or field not in self._triggers:
+        if piece.change or field not in self._triggers:
             return None
-        fields, literals = self._lane.together(self._triggers, piece.column)
-        if field not in fields or len(fields) < 2:
+        if isinstance(piece, Made):
+            return self._either(piece)
+        if not piece.column:
             return None
-        if piece.column not in self._marks:
-            self._marks[piece.column] = literals.candidates(piece.values, "")
-        return self._marks[piece.column]
+        readers = self._lane.together(self._triggers, piece.column)
+        shared = len(readers.fields) > 1 or readers.literals is readers.halves
+        if field not in readers.fields or not shared:
+            return None
+        return self._found(piece, readers.literals)
+
+    def _either(self, piece: Made) -> Mask | None:
+        """Mark the values of which either half can pass a test: no text that is looked for stands in both of them, but
+        for one with a question mark, of which the longer side is looked for."""
+        key = ("?", id(piece))
+        if key in self._marks:
+            return self._marks[key]
+        rows = np.zeros(int(piece.rows[-1]) + 1, bool)
+        for half in piece.parts:
+            few = len(half.rows) < FEW_VALUES
+            marked = (
+                None if few else self._found(half, self._lane.together(self._triggers, half.column).halves)
+            )
+            if marked is None and not few:
+                return None
+            reached = half.rows if marked is None else half.rows[marked]
+            rows[reached[reached < len(rows)]] = True
+        self._marks[key] = rows[piece.rows]
+        return self._marks[key]
+
+    def _found(self, piece: Piece, literals: Literals) -> Mask | None:
+        key = (piece.column, id(literals))
+        if key not in self._marks:
+            self._marks[key] = self._searched(piece, literals)
+        return self._marks[key]
+
+    def _searched(self, piece: Piece, literals: Literals) -> Mask | None:
+        coding = self._codings.get(piece.column)
+        if coding is None and repeats(piece.values):
+            coding = self._codings[piece.column] = Coding(piece.values)
+        if coding is None:
+            return literals.candidates(piece.values, "")
+        marked = literals.candidates(coding.distinct, "", few=True)
+        return None if marked is None else marked[coding.codes]

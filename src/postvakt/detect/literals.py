@@ -52,11 +52,13 @@ class Literals:
     """The tests of one field that texts alone decide; each must be one that `answers`.
 
     A signature is a number for a set of tests passed: texts of one signature need not be told apart.
-    `varied` are the columns in which most values seen last were distinct.
+    `varied` are the columns in which most values seen last were distinct. `halves`: candidates are also looked for in
+    what stands on either side of the question mark of a value, each by itself.
     """
 
-    def __init__(self, tests: Iterable[tuple[int, Test]]) -> None:
+    def __init__(self, tests: Iterable[tuple[int, Test]], *, halves: bool = False) -> None:
         self._tests = tuple(tests)
+        self._halves = halves
         self._passed: list[tuple[int, ...]] = [()]
         self._numbered: dict[tuple[int, ...], int] = {(): NOTHING}
         self._known: dict[str, dict[str, int]] = {}
@@ -135,15 +137,16 @@ class Literals:
     def _asked(self) -> dict[int, Test]:
         return dict(self._tests)
 
-    def candidates(self, values: pa.Array, change: str) -> Mask | None:
-        """Mark the values that can pass any test, nulls among them; None where looking ahead does not pay.
+    def candidates(self, values: pa.Array, change: str, *, few: bool = False) -> Mask | None:
+        """Mark the values that can pass any test, nulls among them; None where looking ahead does not pay. `few`: look
+        ahead however few they are.
 
         All values are searched as one run of bytes. A value that is not ASCII is a candidate unseen.
         """
-        if len(values) < FEW_VALUES or self._dense or not pa.types.is_string(values.type):
+        if self._dense or not pa.types.is_string(values.type) or (len(values) < FEW_VALUES and not few):
             return None
         self._seen += len(values)
-        if self._seen < MANY_VALUES:
+        if self._seen < MANY_VALUES and not few:
             return None
         search = self._ahead(change)
         if search is None:
@@ -179,12 +182,24 @@ class Literals:
         shortest = 1 if change else SHORTEST
         if change and any(test.text == "" for _, test in self._tests):
             return None
-        wanted = sorted({t for _, test in self._tests for t in _written(test, shortest) if t.isascii()})
-        if len(wanted) > MOST_LITERALS:
+        written = {t for _, test in self._tests for t in _written(test, shortest) if t.isascii()}
+        if self._halves:
+            written = {half for text in written for half in _halves(text)}
+        wanted = sorted(written)
+        if len(wanted) > MOST_LITERALS or "" in written:
             return None
         return ahocorasick_rs.BytesAhoCorasick(
             [text.encode() for text in wanted], implementation=ahocorasick_rs.Implementation.DFA
         )
+
+
+def _halves(text: str) -> Iterator[str]:
+    """Yield texts of which the path or the query must hold one, if both with a question mark between hold a text."""
+    if "?" not in text:
+        yield text
+    for at, letter in enumerate(text):
+        if letter == "?":
+            yield max(text[:at], text[at + 1 :], key=len)
 
 
 def _number(test: Test) -> int | None:

@@ -24,7 +24,9 @@ class Column(msgspec.Struct, frozen=True):
     """One column under the source's own field name.
 
     `unit` is said where a number has one (`bytes`, `ms`). `low` and `high` bound a number; what lies
-    outside, or is no number at all, is kept as text in `unmapped`.
+    outside, or is no number at all, is kept as text in `unmapped`. `made_of` names the columns of a path and of a
+    query: where a source has no such field of its own, the value is the two with a question mark between. It is made
+    when it is asked for, and kept in no part.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Column(msgspec.Struct, frozen=True):
     about: str = ""
     low: int | None = None
     high: int | None = None
+    made_of: tuple[str, str] | None = None
 
 
 class LogSource(msgspec.Struct, frozen=True):

@@ -72,10 +72,20 @@ def _table(connection: duckdb.DuckDBPyConnection, spec: TableSpec, case: Case | 
     if folder is not None and any(folder.rglob("*.parquet")):
         place = quoted(folder / "**" / "*.parquet")
         connection.execute(
-            f'create view "{spec.name}" as select * from read_parquet({place}, union_by_name=true)'
+            f'create view "{spec.name}" as select *{_made(spec)} from read_parquet({place}, union_by_name=true)'
         )
     else:
         connection.register(spec.name, schema(spec, stamped=True).empty_table())
+
+
+def _made(spec: TableSpec) -> str:
+    """Return what has columns that no part keeps made of those that they are made of."""
+    made = [
+        f'coalesce("{c.name}", nullif(concat_ws(\'?\', "{c.made_of[0]}", "{c.made_of[1]}"), \'\')) as "{c.name}"'
+        for c in spec.columns
+        if c.made_of
+    ]
+    return f" replace ({', '.join(made)})" if made else ""
 
 
 def _views(specs: Mapping[str, TableSpec]) -> Iterator[tuple[str, str]]:
