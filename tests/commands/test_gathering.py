@@ -53,6 +53,14 @@ def test_they_wait_for_no_more_than_so_many_bytes(tmp_path: Path, monkeypatch: p
     assert written(tmp_path, 3, 4, 5) == [7, 5]
 
 
+@pytest.mark.parametrize("rows", [(20_000, 3, 20_000), (7, 20_000)])
+def test_columns_are_codes_in_all_of_a_part_or_in_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: tuple[int, ...]
+) -> None:
+    monkeypatch.setattr(gathering, "WAITING_ROWS", 2)
+    assert written(tmp_path, *rows) == list(rows)
+
+
 def test_a_plan_of_another_shape_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [detect.RuleText(path="a.yml", text="title: a", origin="pack")]
     before = plans._hash(asked)

@@ -4,6 +4,7 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from postvakt import content
@@ -56,6 +57,20 @@ def test_every_row_of_a_view_says_whose_it_is(case: Path) -> None:
 def test_an_event_has_its_address_account_and_command_line(case: Path) -> None:
     for column in ("source.ip", "user.name", "url.path", "process.command_line", "registry.path"):
         assert counted(case, f'select 1 from events where "{column}" is not null'), column
+
+
+def test_the_whole_address_of_a_request_is_there_though_no_part_holds_it(case: Path) -> None:
+    both = '"cs-uri" = "cs-uri-stem" || \'?\' || "cs-uri-query"'
+    queried = counted(case, 'select 1 from iis where "cs-uri-query" is not null')
+    assert queried == counted(case, f"select 1 from iis where {both}") > 100
+    bare = counted(case, 'select 1 from iis where "cs-uri-query" is null')
+    assert (
+        bare
+        == counted(case, 'select 1 from iis where "cs-uri-query" is null and "cs-uri" = "cs-uri-stem"')
+        > 10
+    )
+    parts = [pq.read_table(part, columns=["cs-uri"]) for part in case.glob("tables/iis/*/*.parquet")]
+    assert sum(len(part) - part["cs-uri"].null_count for part in parts) == 0
 
 
 @pytest.mark.parametrize("hunt", HUNTS, ids=[hunt.id for hunt in HUNTS])

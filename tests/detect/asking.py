@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 
 from postvakt.detect import Matcher, Plan, RuleText, compile_plan, explain
-from postvakt.tables.rows import schema
+from postvakt.tables.rows import schema, with_codes
 
 from .tables import BY_NAME, TABLES
 
@@ -48,8 +48,11 @@ def matching(plan: Plan, table: str, rows: Sequence[Row]) -> list[set[str]]:
     spec = BY_NAME[table]
     batch = pa.RecordBatch.from_pylist(list(rows), schema=schema(spec))
     found: list[set[str]] = [set() for _ in rows]
-    for hit in Matcher(plan, TABLES).match(table, batch):
+    hits = Matcher(plan, TABLES).match(table, batch)
+    for hit in hits:
         found[hit.row].add(hit.rule)
+    texts = {column.name for column in spec.columns if column.type == "string"}
+    assert Matcher(plan, TABLES).match(table, with_codes(batch, texts)) == hits
     for row, rules in zip(batch.to_pylist(), found, strict=True):
         assert rules == {rule.id for rule in plan.rules if explain(plan, rule.id, spec, row).matches}
     return found

@@ -1,45 +1,64 @@
-"""Parts are read back as they were written, and have dictionaries where values repeat."""
+"""Parts are read as their table says, however their columns were handed over."""
 
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from postvakt.tables.case import ENOUGH_ROWS, Case
-from postvakt.tables.rows import PAIRS
+from postvakt import artifacts
+from postvakt.model.table import TableSpec
+from postvakt.tables.case import Case
+from postvakt.tables.rows import ENOUGH_ROWS, repeats, schema, with_codes
 
-SCHEMA = pa.schema([("same", pa.string()), ("other", pa.string()), ("pairs", PAIRS), ("none", pa.string())])
-
-
-def batch(rows: int, start: int = 0) -> pa.RecordBatch:
-    return pa.RecordBatch.from_pylist(
-        [
-            {
-                "same": f"s{row % 3}",
-                "other": f"o{row}",
-                "pairs": [{"name": "n", "value": f"v{row}-{n}"} for n in range(3)],
-            }
-            for row in range(start, start + rows)
-        ],
-        schema=SCHEMA,
-    )
+VALUES: dict[str, tuple[Any, ...]] = {
+    "string": ("a", None, "", "ä"),
+    "int": (1, None, -(2**63), 0),
+    "float": (0.5, None, 1e300, 0.0),
+    "bool": (True, None, False, True),
+    "time": (datetime(2021, 3, 2, tzinfo=UTC), None, datetime(1601, 1, 1, 0, 0, 0, 1, UTC), None),
+    "pairs": ([{"name": "n", "value": None}], None, [], [{"name": None, "value": "v"}]),
+    "strings": (["x"], None, [], ["", "y"]),
+}
 
 
-@pytest.mark.parametrize("sizes", [(), (5,), (ENOUGH_ROWS, 7), (ENOUGH_ROWS - 1, ENOUGH_ROWS)])
-def test_what_was_written_is_read(sizes: tuple[int, ...], tmp_path: Path) -> None:
-    case = Case(tmp_path)
-    batches = [batch(size, 10_000 * place) for place, size in enumerate(sizes)]
-    with case.part("tables/t/p.parquet", SCHEMA) as out:
-        for one in batches:
-            out.write(one)
-    assert pq.read_table(tmp_path / "tables/t/p.parquet").equals(pa.Table.from_batches(batches, SCHEMA))
+def rows(spec: TableSpec, count: int) -> list[dict[str, Any]]:
+    kinds = {"time": "time", "locator": "int", "evidence": "string", "source": "string", "unmapped": "pairs"}
+    kinds |= {column.name: column.type for column in spec.columns}
+    return [{name: VALUES[kind][at % 4] for name, kind in kinds.items()} for at in range(count)]
 
 
-def test_only_values_that_repeat_have_a_dictionary(tmp_path: Path) -> None:
-    with Case(tmp_path).part("tables/t/p.parquet", SCHEMA) as out:
-        out.write(batch(ENOUGH_ROWS))
-    told = pq.ParquetFile(tmp_path / "tables/t/p.parquet").metadata.row_group(0)
-    found = {told.column(n).path_in_schema: told.column(n).encodings for n in range(told.num_columns)}
-    with_one = {path for path, encodings in found.items() if any("DICTIONARY" in one for one in encodings)}
-    assert with_one == {"same", "pairs.list.element.name", "none"}
+@pytest.mark.parametrize("spec", list(artifacts.TABLES.values()), ids=lambda spec: str(spec.name))
+def test_codes_are_texts_when_they_are_read(spec: TableSpec, tmp_path: Path) -> None:
+    target = schema(spec, stamped=True)
+    batch = pa.RecordBatch.from_pylist(rows(spec, 8), schema=target)
+    texts = {name for name, kind in zip(target.names, target.types, strict=True) if pa.types.is_string(kind)}
+    with Case(tmp_path).part("part.parquet", target) as part:
+        for _ in range(2):
+            part.write(with_codes(batch, texts))
+    read = pq.read_table(tmp_path / "part.parquet")
+    assert read.schema.equals(target)
+    assert read.to_pylist() == batch.to_pylist() * 2
+
+
+def test_codes_that_are_not_wanted_become_texts_again() -> None:
+    batch = pa.RecordBatch.from_pydict({"a": ["x", None, "x"], "b": ["y", "y", None]})
+    coded = with_codes(batch, {"a", "b"})
+    assert [pa.types.is_dictionary(kind) for kind in coded.schema.types] == [True, True]
+    again = with_codes(coded, {"a"})
+    assert [pa.types.is_dictionary(kind) for kind in again.schema.types] == [True, False]
+    assert again.to_pylist() == batch.to_pylist()
+
+
+@pytest.mark.parametrize(
+    ("values", "told"), [([], False), (["a"], False), (["a", "a"], True), ([None] * 9, True), ("abcd", False)]
+)
+def test_a_column_repeats_where_half_its_values_do(values: list[str | None], told: bool) -> None:
+    assert repeats(pa.array(list(values), pa.string())) is told
+
+
+def test_only_the_first_rows_are_looked_at() -> None:
+    different = [str(number) for number in range(ENOUGH_ROWS)]
+    assert not repeats(pa.array(different + ["a"] * ENOUGH_ROWS * 9))

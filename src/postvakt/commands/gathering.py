@@ -19,7 +19,7 @@ from postvakt.model.table import TableSpec
 from postvakt.model.task import ParseResult, PartRef, Span
 from postvakt.tables import matches
 from postvakt.tables.case import Case, PartWriter
-from postvakt.tables.rows import BATCH_ROWS, schema
+from postvakt.tables.rows import BATCH_ROWS, ENOUGH_ROWS, repeats, schema, with_codes
 from postvakt.tables.tally import Tally
 
 
@@ -196,6 +196,7 @@ class Part:
         self._waiting: list[pa.RecordBatch] = []
         self._read_from: list[str] = []
         self._rows = self._bytes = 0
+        self._codes: frozenset[str] | None = None
 
     def _ref(self) -> PartRef:
         return PartRef(
@@ -228,14 +229,28 @@ class Part:
         batch = self._waiting[0] if len(self._waiting) == 1 else pa.concat_batches(self._waiting)
         rows = [one.num_rows for one in self._waiting]
         batch = stamped(self._spec, batch, self._evidence, list(zip(self._read_from, rows, strict=True)))
+        batch = self._coded(batch)
         self._waiting, self._read_from, self._rows, self._bytes = [], [], 0, 0
         self._gathered.ask(self._spec.name, batch, self._ref(), self._writer.rows)
         self._writer.write(batch)
+
+    def _coded(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Return a batch with the columns as codes of which the first batch shows that their texts repeat, none where
+        there are few rows."""
+        if self._codes is None:
+            large = batch.num_rows >= ENOUGH_ROWS
+            named = zip(batch.schema.names, batch.columns, strict=True)
+            self._codes = frozenset(name for name, column in named if large and _repeats(column))
+        return with_codes(batch, self._codes)
 
     def finish(self) -> None:
         """Ask and write the last rows, and hand over where they lie."""
         self._settle()
         self._gathered.parts.append(self._ref())
+
+
+def _repeats(column: pa.Array) -> bool:
+    return pa.types.is_dictionary(column.type) or (pa.types.is_string(column.type) and repeats(column))
 
 
 def stamped(
@@ -244,13 +259,14 @@ def stamped(
     """Return a batch with the columns that say where it was read: sources, each with its number of rows."""
     names, rows = zip(*sources, strict=True)
     places = pa.array(np.repeat(np.arange(len(names)), rows))
+    told = {"evidence": ([evidence_id], pa.repeat(0, batch.num_rows)), "source": (names, places)}
     constant = {
-        "evidence": pa.repeat(pa.scalar(evidence_id, pa.string()), batch.num_rows),
-        "source": pa.array(names, pa.string()).take(places),
+        name: pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), pa.array(texts, pa.string()))
+        for name, (texts, codes) in told.items()
     }
-    target = schema(spec, stamped=True)
     held = dict(zip(batch.schema.names, batch.columns, strict=True)) | constant
-    return pa.RecordBatch.from_arrays([held[name] for name in target.names], schema=target)
+    names = schema(spec, stamped=True).names
+    return pa.RecordBatch.from_arrays([held[name] for name in names], names=names)
 
 
 def _stamp_bytes(rows: int, *texts: str) -> int:

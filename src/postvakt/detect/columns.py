@@ -148,15 +148,6 @@ class Column:
             yield piece, self._numbered[number], places
 
 
-SAMPLE = 512
-
-
-def repeats(values: pa.Array) -> bool:
-    """Tell by the first values of a column whether most stand in it several times."""
-    sample = values.slice(0, SAMPLE)
-    return bool(len(sample)) and pc.count_distinct(sample).as_py() <= VARIED * len(sample)
-
-
 class Coding:
     """Values, each distinct one numbered. `empty` is the number of pairs without a value."""
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from postvakt.detect.fields import Feed, squash
 from postvakt.detect.logsources import View
 from postvakt.detect.values import fold
+from postvakt.tables.rows import as_texts
 from postvakt.tables.tally import coded
 
 Numbers = npt.NDArray[Any]
@@ -38,7 +39,7 @@ class Piece(NamedTuple):
 
     def at(self, places: Numbers) -> "Piece":
         """Return the values at some places of this one."""
-        return Piece(self.rows[places], taken(self.values, places), self.change)
+        return Piece(self.rows[places], as_texts(taken(self.values, places)), self.change)
 
     def where(self, marked: Mask) -> "Piece":
         """Return the values that are marked."""
@@ -78,7 +79,7 @@ class Made:
         return self._chosen[1]
 
     def _joined(self, rows: Numbers) -> pa.Array:
-        path, query = (taken(column, rows) for column in self._columns)
+        path, query = (as_texts(taken(column, rows)) for column in self._columns)
         # `null_handling="skip"` loses rows in which both are null.
         return pc.coalesce(pc.binary_join_element_wise(path, query, "?"), path, query)
 

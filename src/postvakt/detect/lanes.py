@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 
-from postvakt.detect.columns import Ahead, Coding, Column, repeats
+from postvakt.detect.columns import Ahead, Coding, Column
 from postvakt.detect.conditions import Condition, ready
 from postvakt.detect.fields import Feed, feeds
 from postvakt.detect.frame import Frame, Made, Mask, Numbers, Piece
@@ -16,6 +17,7 @@ from postvakt.detect.logsources import EVENT, VIEWS, View
 from postvakt.detect.plan import Plan, Prepared
 from postvakt.detect.questions import Ids, Question, Questions
 from postvakt.model.table import TableSpec
+from postvakt.tables.rows import repeats
 
 MOST_MIXTURES = 64
 """Sets of event ids for which is kept what has to be asked."""
@@ -271,7 +273,7 @@ class _Ahead:
 
     def _searched(self, piece: Piece, literals: Literals) -> Mask | None:
         coding = self._codings.get(piece.column)
-        if coding is None and repeats(piece.values):
+        if coding is None and (pa.types.is_dictionary(piece.values.type) or repeats(piece.values)):
             coding = self._codings[piece.column] = Coding(piece.values)
         if coding is None:
             return literals.candidates(piece.values, "")

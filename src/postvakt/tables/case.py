@@ -12,10 +12,10 @@ from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from postvakt.errors import EngineError, EvidenceError
+from postvakt.tables.rows import ENOUGH_ROWS, repeats
 
 T = TypeVar("T")
 FORMAT = "postvakt.case/1"
@@ -126,6 +126,7 @@ class PartWriter:
     """A Parquet part being written: zstd, statistics for the time column only (the others cost and never prune).
 
     Columns whose values the first batch shows to be mostly distinct have no dictionary: trying one costs time and room.
+    Columns of codes are texts when they are read; those of the first batch are such in all.
     """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
@@ -152,12 +153,15 @@ class PartWriter:
     def _opened(self, batch: pa.RecordBatch | None) -> pq.ParquetWriter:
         if self._writer is None:
             repeating: Any = True
+            schema = self._schema if batch is None else batch.schema
             if batch is not None and batch.num_rows >= ENOUGH_ROWS:
-                found = zip(batch.schema.names, batch.columns, strict=True)
+                found = zip(schema.names, batch.columns, strict=True)
                 repeating = [path for name, column in found for path in _repeating(name, column)]
             self._writer = pq.ParquetWriter(
                 self._path,
-                self._schema,
+                schema,
+                # With it, codes would be read as codes.
+                store_schema=not any(map(pa.types.is_dictionary, schema.types)),
                 compression="zstd",
                 write_statistics=["time"],
                 use_dictionary=repeating,
@@ -169,9 +173,6 @@ class PartWriter:
 WRITTEN_TOGETHER = 65_536
 """Values of a column that are encoded at a time; Arrow's own thousand costs a tenth more."""
 
-ENOUGH_ROWS = 2048
-"""Rows of a first batch that tell whether the values of a column repeat."""
-
 
 def _repeating(path: str, column: pa.Array) -> Iterator[str]:
     """Yield the paths of a column's leaves whose first values repeat."""
@@ -180,10 +181,8 @@ def _repeating(path: str, column: pa.Array) -> Iterator[str]:
     elif pa.types.is_struct(column.type):
         for field in column.type:
             yield from _repeating(f"{path}.{field.name}", column.field(field.name))
-    else:
-        sample = column.slice(0, ENOUGH_ROWS)
-        if 2 * pc.count_distinct(sample).as_py() <= len(sample):
-            yield path
+    elif pa.types.is_dictionary(column.type) or repeats(column):
+        yield path
 
 
 def key(*parts: str) -> str:

@@ -1,11 +1,12 @@
 """Rows on their way from a parser to a part: Arrow schemas of TableSpecs and the shared batcher."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from postvakt.model.artifact import Artifact
 from postvakt.model.evidence import Source
@@ -56,11 +57,36 @@ class Reader(msgspec.Struct, frozen=True):
     between: Any = None  # (Source, Bounds) -> Iterator[Read]
 
 
+ENOUGH_ROWS = 2048
+"""Rows that tell whether the values of a column repeat."""
+
+
 def schema(spec: TableSpec, *, stamped: bool = False) -> pa.Schema:
     """Return the Arrow schema of a table; `stamped` adds `evidence` and `source`, as parts hold them."""
     columns = [(c.name, ARROW[c.type]) for c in spec.columns]
     ends = STAMPED if stamped else ()
     return pa.schema([*LEADING, *ends, *columns, *TRAILING])
+
+
+def repeats(values: pa.Array) -> bool:
+    """Tell by the first values of a column whether most stand in it several times."""
+    sample = values.slice(0, ENOUGH_ROWS)
+    return len(sample) > 0 and 2 * pc.count_distinct(sample).as_py() <= len(sample)
+
+
+def with_codes(batch: pa.RecordBatch, names: Collection[str]) -> pa.RecordBatch:
+    """Return a batch with these columns of texts as codes, each distinct text once, and no others: rules are asked of
+    those texts, and a part is written of them."""
+    columns = [
+        (column.dictionary_encode() if name in names else as_texts(column))
+        for name, column in zip(batch.schema.names, batch.columns, strict=True)
+    ]
+    return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+
+def as_texts(values: pa.Array) -> pa.Array:
+    """Return values, codes as the texts that they stand for."""
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
 def batches(spec: TableSpec, records: Iterable[Mapping[str, Any] | Gap | Clue]) -> Iterator[Read]:
