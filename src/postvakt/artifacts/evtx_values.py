@@ -16,6 +16,9 @@ SIGNED = {0x03: 1, 0x05: 2, 0x07: 4, 0x09: 8}
 LITERAL = 0xFF
 """The kind of a value that is a text of its definition: `at` is its place in the literals."""
 
+STRETCH = 64 * 1024
+"""Letters that are looked at together, while they are in the cache."""
+
 EPOCH = 116_444_736_000_000_000
 """FILETIME of 1970."""
 
@@ -58,12 +61,17 @@ class Bytes:
         self._planes: Array = np.empty(3 * self.half, np.uint8)
         self.planes = self._planes[: 2 * self.half]
         self.foreign: Array = np.ones(2 * self.half, bool)
+        lower = np.empty(STRETCH, np.uint16)
         for start in (0, 1):
-            # Shifted by a copy: numbers at odd addresses are slow.
-            letters = np.frombuffer(self.content[start:] if start else self.content, "<u2", self.half - start)
-            place = slice(start * self.half, start * self.half + len(letters))
-            self.planes[place] = letters
-            np.greater_equal(letters - np.uint16(1), 0x7F, out=self.foreign[place])
+            for first in range(0, self.half - start, STRETCH):
+                count = min(STRETCH, self.half - start - first)
+                begin = start + 2 * first
+                # Shifted by a copy: numbers at odd addresses are slow.
+                letters = np.frombuffer(self.content[begin : begin + 2 * count], "<u2")
+                place = slice(start * self.half + first, start * self.half + first + count)
+                self.planes[place] = letters
+                np.subtract(letters, np.uint16(1), out=lower[:count])
+                np.greater_equal(lower[:count], 0x7F, out=self.foreign[place])
 
     def with_texts(self, written: bytes | bytearray) -> Array:
         """Return the planes with texts behind them."""
