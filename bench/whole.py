@@ -62,7 +62,7 @@ def compile_rules(path: str, case_root: str, rules: str = "") -> Counter[str]:
     from postvakt.commands import plans  # No worker loads what compiles.
 
     case = _case(path, case_root)
-    plan = plans.prepare(case, plans.packs([rules] if rules else [], [], []))
+    plan = plans.asked(plans.packs([rules] if rules else [], [], [])).prepared(case)
     case.path(PLAN).write_text(plan.hash)
     return Counter(rules=len(plan.plan.rules))
 

@@ -90,11 +90,6 @@ def asked(chosen: Packs) -> Asked:
     return Asked(hashed, _hash(yara), own, (sigma, yara, indicators))
 
 
-def prepare(case: Case, chosen: Packs) -> Prepared:
-    """Return the plan for a case, compiled now or found compiled. Raises ContentError for what is not there."""
-    return asked(chosen).prepared(case)
-
-
 def compile_all(own: content.Content, chosen: Packs) -> detect.Plan:
     """Return a plan without a case, for checking and listing."""
     return _compiled(*map(tuple, _gather(own, chosen)))

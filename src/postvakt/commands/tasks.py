@@ -73,25 +73,24 @@ def _shared_out(files: Iterable[tuple[str, int]]) -> list[list[tuple[str, int]]]
 
 
 def to_compile(case: Case, asked: Asked) -> tuple[list[Task], list[Task]]:
-    """Return the tasks that read the rules of a case in shares, and the one that makes a plan of what these leave."""
+    """Return the tasks that read the rules of a case in shares, and the one that makes a plan of what these leave; none
+    where the plan is there."""
+    if asked.is_compiled(case):
+        return [], []
     sigma, yara, indicators = asked.texts
-    root = str(case.root)
-    left = [f"scratch/plan/{asked.hash[:32]}-{number}.msgpack" for number in range(len(shares(sigma)) + 1)]
-    rules = [
-        _unkept("read_rules", work.ReadRules(case=root, share=share, file=file))
-        for share, file in zip(shares(sigma), left, strict=False)
+    root, name = str(case.root), f"scratch/plan/{asked.hash[:32]}"
+    rules = {f"{name}-{number}.msgpack": share for number, share in enumerate(shares(sigma))}
+    signatures = f"{name}-signatures.msgpack"
+    reading = [
+        _unkept("read_signatures", signatures, work.ReadSignatures(root, yara, signatures)),
+        *(_unkept("read_rules", file, work.ReadRules(root, share, file)) for file, share in rules.items()),
     ]
-    signatures = _unkept("read_signatures", work.ReadSignatures(case=root, texts=yara, file=left[-1]))
-    together = work.PutTogether(
-        case=root, plan=asked.hash, sheaves=tuple(left[:-1]), signatures=left[-1], indicators=indicators
-    )
-    return [signatures, *rules], [_unkept("put_together", together)]
+    together = work.PutTogether(root, asked.hash, tuple(rules), signatures, indicators)
+    return reading, [_unkept("put_together", asked.hash, together)]
 
 
-def _unkept(function: str, spec: msgspec.Struct) -> Task:
-    return Task(
-        id=key(function, msgspec.json.encode(spec).decode()), function=function, spec=_spec(spec), kept=False
-    )
+def _unkept(function: str, name: str, spec: msgspec.Struct) -> Task:
+    return Task(id=key(function, name), function=function, spec=_spec(spec), kept=False)
 
 
 def of_case(case: Case, intakes: Sequence[work.Intake], plan: Prepared) -> list[Task]:

@@ -43,7 +43,7 @@ def triage(request: Request, watch: engines.Watch) -> Report:
     asked = plans.asked(plans.of_case(case))
     with engines.start(request.engine, work.perform, case.root, jobs=request.jobs, watch=watch) as engine:
         looks, takes = tasks.take_in(case, request.evidence)
-        reading, making = ([], []) if asked.is_compiled(case) else tasks.to_compile(case, asked)
+        reading, making = tasks.to_compile(case, asked)
         # Whatever fails here is done by what comes next itself: the evidence taken in, the rules compiled.
         deque(engine.run([*reading, *looks]), maxlen=0)
         made = {task.id for task in making}
@@ -60,9 +60,12 @@ def reask(root: Path, packs: plans.Packs, watch: engines.Watch, *, jobs: int, en
     rules have file contents scanned anew."""
     case = Case.open(root)
     plans.add_packs(case, packs)
-    plan = plans.prepare(case, plans.of_case(case))
+    asked = plans.asked(plans.of_case(case))
     intakes = case.read_json("intake.json", list[work.Intake])
     with engines.start(engine_name, work.perform, case.root, jobs=jobs, watch=watch) as engine:
+        for compiling in tasks.to_compile(case, asked):
+            deque(engine.run(compiling), maxlen=0)
+        plan = asked.prepared(case)
         done = _read_and_ask(case, engine, intakes, plan, watch)
         return conclude.conclude(case, plan, done, engine)
 

@@ -161,7 +161,8 @@ class Literals:
         if held is None or offsets[0] == offsets[-1]:
             return marked
         found = _Marks(offsets, marked)
-        self._dense = not found.search(search, held, PIECES[change])
+        # However many finds there are, of few values they are few.
+        self._dense = not found.search(search, held, PIECES[change], dense=few)
         return None if self._dense else marked
 
     @cached_property
@@ -240,8 +241,9 @@ class _Marks:
             foreign = np.flatnonzero(np.frombuffer(text, np.uint8) >= 0x80) + start
             self._marked[np.searchsorted(self._offsets, foreign, "right") - 1] = True
 
-    def search(self, literals: Any, held: pa.Buffer, put: tuple[str, str] | None) -> bool:
-        """Mark values that touch a literal; tell whether few enough do to make the search worth while.
+    def search(self, literals: Any, held: pa.Buffer, put: tuple[str, str] | None, *, dense: bool) -> bool:
+        """Mark values that touch a literal; tell whether few enough do to make the search worth while, or `dense` ones
+        are wanted as well.
 
         `put` are two letters of which the second may stand for the first.
         """
@@ -261,7 +263,7 @@ class _Marks:
             if put is not None:
                 old, new = (letter.encode() for letter in put)
                 found += literals.find_matches_as_indexes(text.replace(old, new))
-            if len(found) > 2 * (last - first):
+            if len(found) > 2 * (last - first) and not dense:
                 return False
             self._mark(found, low)
         return True
