@@ -250,7 +250,9 @@ class Part:
 
 
 def _repeats(column: pa.Array) -> bool:
-    return pa.types.is_dictionary(column.type) or (pa.types.is_string(column.type) and repeats(column))
+    # Nothing at all is neither numbered nor worth it.
+    texts = pa.types.is_string(column.type) and column.null_count < len(column)
+    return pa.types.is_dictionary(column.type) or (texts and repeats(column))
 
 
 def stamped(
