@@ -21,7 +21,10 @@ AS_INSTALLED = {
 """What the engine gives its workers; and our own modules compiled once, as they are where Postvakt is installed."""
 
 EVERY = 0.05
-"""Seconds between two looks at the memory of all processes together."""
+"""Seconds between two looks at the memory of processes."""
+
+SHARED_EVERY = 0.5
+"""Seconds between two looks at what several processes have together."""
 
 
 class Failed(RuntimeError):  # noqa: N818 (what came of it, as a row says it)
@@ -124,11 +127,15 @@ class _Watch(threading.Thread):
         self.too_long = False
 
     def run(self) -> None:
+        looked = 0.0
         while not self._ended.wait(EVERY):
             there = list(family(self._pid))
-            # What is shared takes longer to tell, and is only wanted where all could come to more than before.
-            if sum(map(resident, there)) > self.peak:
-                self.peak = max(self.peak, sum(map(proportional, there)))
+            together = sum(map(resident, there))
+            # What is shared takes long to tell, so that to look often would slow down what is measured.
+            if len(there) > 1 and together > self.peak:
+                together = sum(map(proportional, there)) if time.monotonic() > looked + SHARED_EVERY else 0.0
+                looked = time.monotonic() if together else looked
+            self.peak = max(self.peak, together)
             self.largest = max(self.largest, *map(highest, there))
             if time.monotonic() > self._until:
                 self.too_long = True
