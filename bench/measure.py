@@ -168,12 +168,14 @@ def resident(pid: int) -> float:
 
 
 def proportional(pid: int) -> float:
-    """Return a process's resident memory in MiB, of what it shares its share, 0 where it is gone."""
+    """Return a process's resident memory in MiB, of what it shares its share (all of it where the kernel does not
+    tell), 0 where it is gone."""
     try:
         told = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return 0.0
-    return int(next((line.split()[1] for line in told.splitlines() if line.startswith("Pss:")), "0")) / 1024
+        told = ""
+    share = next((line.split()[1] for line in told.splitlines() if line.startswith("Pss:")), None)
+    return resident(pid) if share is None else int(share) / 1024
 
 
 def highest(pid: int) -> float:

@@ -61,6 +61,13 @@ def test_columns_are_codes_in_all_of_a_part_or_in_none(
     assert written(tmp_path, *rows) == list(rows)
 
 
+def test_a_source_that_comes_again_is_the_same_code() -> None:
+    sources = [("a.txt", 1), ("b.txt", 2), ("a.txt", 1)]
+    source = gathering.stamped(SPEC, batch(4), "e", sources).column("source")
+    assert source.dictionary.to_pylist() == ["a.txt", "b.txt"]
+    assert source.to_pylist() == ["a.txt", "b.txt", "b.txt", "a.txt"]
+
+
 def test_a_plan_of_another_shape_has_another_name(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = [detect.RuleText(path="a.yml", text="title: a", origin="pack")]
     before = plans._hash(asked)

@@ -2,15 +2,17 @@
 
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from postvakt.detect import lanes, literals
+from postvakt.detect import Matcher, lanes, literals
 from postvakt.detect.explain import explain
+from postvakt.tables.rows import schema
 
 from .asking import is_matched, matching, plan_of, sigma
-from .tables import BY_NAME
+from .tables import BY_NAME, TABLES
 
 WEB = "{category: webserver}"
 LETTERS = "ab?/Kä"
@@ -65,6 +67,14 @@ def test_a_match_is_explained_by_the_whole_value() -> None:
     told = explain(plan, plan.rules[0].id, BY_NAME["iis"], ROWS[0])
     assert told.matches
     assert "/owa/auth.aspx?cmd=dir" in told.summary
+
+
+@pytest.mark.parametrize(("lacking", "found"), [("cs-uri-query", {0, 1, 4}), ("cs-uri-stem", {2, 4})])
+def test_a_part_that_lacks_one_of_the_two_is_asked_all_the_same(lacking: str, found: set[int]) -> None:
+    whole = pa.RecordBatch.from_pylist(ROWS[:5], schema=schema(BY_NAME["iis"]))
+    plan = plan_of(sigma("selection:\n  c-uri|contains: aspx\ncondition: selection", WEB))
+    hits = Matcher(plan, TABLES).match("iis", whole.drop_columns([lacking]))
+    assert {hit.row for hit in hits} == found
 
 
 TEXTS = st.text(LETTERS, min_size=1, max_size=7)

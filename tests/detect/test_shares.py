@@ -48,7 +48,7 @@ def test_a_plan_is_the_same_however_its_rules_are_shared_out(
     texts: list[RuleText], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = compile_plan(texts, [], [], TABLES)
-    monkeypatch.setattr(compiling, "SHARE_BYTES", 1)
+    monkeypatch.setattr(compiling, "SHARE_BYTES", len(PIPELINE))
     assert len(shares(texts)) > len(texts) // 2
     assert compile_plan(texts, [], [], TABLES).to_bytes() == whole.to_bytes()
     assert whole.rules
@@ -66,6 +66,21 @@ def test_a_sheaf_comes_back_from_its_file_as_it_was_left() -> None:
     for share in shares(rules(TEXTS, "pack")):
         sheaf = read_rules(share, TABLES)
         assert msgspec.msgpack.decode(msgspec.msgpack.encode(sheaf), type=Sheaf) == sheaf
+
+
+def test_a_text_of_many_correlations_is_kept_once() -> None:
+    text = "---\n".join(CORRELATION.replace("00000c", f"{number:06d}") for number in range(50))
+    [share] = shares(rules([text], "pack"))
+    [later] = read_rules(share, TABLES).leaves
+    assert later.places == tuple(range(50))
+    assert len(compile_plan(rules([*TEXTS, text], "pack"), [], [], TABLES).correlations) == 51
+
+
+def test_what_fills_placeholders_is_not_copied_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiling, "SHARE_BYTES", 60)
+    texts = rules([*TEXTS, PIPELINE, PIPELINE], "pack")
+    [share] = shares(texts)
+    assert list(share.texts) == texts
 
 
 def test_every_rule_is_in_one_share_in_its_order(monkeypatch: pytest.MonkeyPatch) -> None:

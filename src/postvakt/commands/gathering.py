@@ -259,9 +259,13 @@ def stamped(
     spec: TableSpec, batch: pa.RecordBatch, evidence_id: str, sources: Sequence[tuple[str, int]]
 ) -> pa.RecordBatch:
     """Return a batch with the columns that say where it was read: sources, each with its number of rows."""
-    names, rows = zip(*sources, strict=True)
-    places = pa.array(np.repeat(np.arange(len(names)), rows))
-    told = {"evidence": ([evidence_id], pa.repeat(0, batch.num_rows)), "source": (names, places)}
+    read_from: dict[str, int] = {}
+    numbers = [read_from.setdefault(source, len(read_from)) for source, _ in sources]
+    places = np.repeat(numbers, [rows for _, rows in sources])
+    told = {
+        "evidence": ([evidence_id], pa.repeat(0, batch.num_rows)),
+        "source": (list(read_from), pa.array(places)),
+    }
     constant = {
         name: pa.DictionaryArray.from_arrays(codes.cast(pa.int32()), pa.array(texts, pa.string()))
         for name, (texts, codes) in told.items()

@@ -31,7 +31,8 @@ def compile_plan(
 
 
 def shares(sigma: Iterable[RuleText]) -> list[Share]:
-    """Return Sigma rules in shares of about the same size, in their order."""
+    """Return Sigma rules in shares of about the same size, in their order; in one where what fills placeholders, which
+    goes with each share, is as large as one."""
     groups: list[list[RuleText]] = []
     filling: list[RuleText] = []
     size = SHARE_BYTES
@@ -43,6 +44,8 @@ def shares(sigma: Iterable[RuleText]) -> list[Share]:
         size += len(text.text)
         if may_fill(text):
             filling.append(text)
+    if sum(len(text.text) for text in filling) > SHARE_BYTES:
+        groups = [[text for group in groups for text in group]]
     return [Share(tuple(group), tuple(filling)) for group in groups]
 
 

@@ -1,6 +1,6 @@
 """Sigma's correlation rules and filters: what rules say of other rules. They are read once all rules are known."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from sigma.correlations import (
@@ -95,7 +95,7 @@ class Waiting(NamedTuple):
 
 def settle(later: Iterable[Later], shelf: Shelf) -> None:
     """Read what waited for other rules; a correlation may look at another, in whichever order they were written."""
-    left = [_waiting(one) for one in later]
+    left = [each for one in later for each in _waiting(one)]
     while left:
         again = []
         for one in left:
@@ -110,9 +110,10 @@ def settle(later: Iterable[Later], shelf: Shelf) -> None:
         left = [one for one, _ in again]
 
 
-def _waiting(later: Later) -> Waiting:
-    document = sigma.documents(later.text)[later.document]
-    return Waiting(document, later.text, *sigma.named(document))
+def _waiting(later: Later) -> Iterator[Waiting]:
+    documents = sigma.documents(later.text)
+    for document in (documents[place] for place in later.places):
+        yield Waiting(document, later.text, *sigma.named(document))
 
 
 def _add(one: Waiting, shelf: Shelf) -> None:

@@ -171,8 +171,11 @@ class Frame:
 
     def _make(self, feed: Feed, within: Mask) -> Made | None:
         path, query, own = (self.column(name) for name in feed.names)
-        if path is None or query is None:
+        if path is None and query is None:
             return None
+        path, query = (
+            pa.nulls(self.height, pa.string()) if column is None else column for column in (path, query)
+        )
         wanted = within & (valid(path) | valid(query))
         if own is not None and own.null_count < len(own):
             wanted &= ~valid(own)

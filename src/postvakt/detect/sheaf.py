@@ -72,10 +72,11 @@ class Refusal(msgspec.Struct, frozen=True, array_like=True, tag="refusal"):
 
 
 class Later(msgspec.Struct, frozen=True, array_like=True, tag="later"):
-    """A document that speaks of other rules, by its place in its text: it is read once all rules are known."""
+    """The documents of a text that speak of other rules, by their places in it: they are read once all rules are
+    known."""
 
     text: RuleText
-    document: int
+    places: tuple[int, ...]
 
 
 class Sheaf(msgspec.Struct, frozen=True, array_like=True):

@@ -77,21 +77,24 @@ class _Reading:
         try:
             found = documents(text)
         except (yaml.YAMLError, ValueError, RecursionError) as why:
-            yield Refusal(file, "", f"not readable as YAML: {' '.join(str(why).split())}", text.path)
+            yield Refusal(file, "", f"not readable as YAML: {told(why)}", text.path)
             return
         if not found:
             yield Refusal(file, "", "holds no rule", text.path)
+        later = []
         for place, document in enumerate(found):
             if _size(document, {}) > MOST_PARTS:
                 yield Refusal(file, "", f"a document of more than {MOST_PARTS} parts", text.path)
             elif not isinstance(document, dict):
                 yield Refusal(file, "", "not a Sigma rule: no mapping", text.path)
             elif "correlation" in document or "filter" in document:
-                yield Later(text, place)
+                later.append(place)
             elif placeholders.is_pipeline(document):
                 yield from _of_pipeline(document, text)
             else:
                 yield self._leaf(document, text)
+        if later:
+            yield Later(text, tuple(later))
 
     def _leaf(self, document: Mapping[Any, Any], text: RuleText) -> Leaf | Refusal:
         made, title = named(document)
