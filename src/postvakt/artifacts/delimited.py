@@ -9,8 +9,8 @@ from collections.abc import Generator, Iterator
 import msgspec
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pacsv
 
+from postvakt.artifacts.log_columns import ColumnReader, Wanted
 from postvakt.artifacts.log_lines import LONGEST_LINE, Array, Block, block, blocks
 from postvakt.artifacts.log_records import Bounds, Header, Quotes, bounds, quotes, split
 from postvakt.artifacts.troubles import Troubles
@@ -39,8 +39,10 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """Rows under one header: a column of texts (null: no value) for each name, and the line of each row.
+    """Rows under one header: a column for each name (null: no value), and the line of each row.
 
+    A column has texts, or codes of them. Where no record is odd, those that are wanted as numbers may have numbers, all
+    within their bounds, and `date` and `time` days and times of day, none missing, written `2021-03-01` and `10:00:00`.
     `odd` are the records among them that do not fit the names, in order. `squeezed` are the rows that fit
     only after repeated blanks were made one, where there are any.
     """
@@ -52,12 +54,14 @@ class Segment(msgspec.Struct, frozen=True):
     squeezed: Array | None = None
 
 
-def segments(source: Source, troubles: Troubles, bare: tuple[str, ...] = ()) -> Iterator[Segment]:
+def segments(
+    source: Source, troubles: Troubles, wanted: Wanted, bare: tuple[str, ...] = ()
+) -> Iterator[Segment]:
     """Yield the segments of a log in order. Raises OSError.
 
     A record whose first value is one of `bare` (lower-case) is itself a line of field names.
     """
-    reading = _Reading(troubles, bare)
+    reading = _Reading(troubles, wanted, bare)
     held, number = b"", 0
     for piece in blocks(source, troubles):
         if held:
@@ -73,13 +77,13 @@ def segments(source: Source, troubles: Troubles, bare: tuple[str, ...] = ()) -> 
 class _Reading:
     """The header that holds while blocks pass."""
 
-    def __init__(self, troubles: Troubles, bare: tuple[str, ...]) -> None:
+    def __init__(self, troubles: Troubles, wanted: Wanted, bare: tuple[str, ...]) -> None:
         self._troubles = troubles
         self._bare = tuple(name.encode() for name in bare)
         self._header = Header()
         self._changes = 0
         self._odd = 0
-        self._doubled = False
+        self._columns = ColumnReader(wanted)
 
     def read(self, piece: Block) -> Generator[Segment, None, int | None]:
         """Yield a block's segments; return the line that begins what goes on in the next, None to stop."""
@@ -93,8 +97,7 @@ class _Reading:
             if not len(records.firsts):
                 return records.goes_on
             change, header, dropped = self._next_header(piece, records, marked)
-            for segment in _segment(piece, self._header, _until(records, change), dropped, self._doubled):
-                self._doubled = self._doubled or segment.squeezed is not None
+            for segment in _segment(piece, self._header, _until(records, change), dropped, self._columns):
                 yield self._capped(segment)
             if change is None:
                 return records.goes_on
@@ -216,10 +219,9 @@ def _differs(before: Header, after: Header) -> bool:
 
 
 def _segment(
-    piece: Block, header: Header, records: Bounds, dropped: set[int], doubled: bool
+    piece: Block, header: Header, records: Bounds, dropped: set[int], reader: ColumnReader
 ) -> Iterator[Segment]:
-    """Yield the rows of records that stand under one header, if there are any. `doubled`: repeated blanks are
-    to be expected."""
+    """Yield the rows of records that stand under one header, if there are any."""
     keep = piece.ends[records.lasts] > piece.starts[records.firsts]
     keep[list(dropped)] = False
     firsts, lasts = records.firsts[keep], records.lasts[keep]
@@ -233,7 +235,7 @@ def _segment(
         )
         return
     header = _tabbed(piece, header, firsts[0])
-    columns, fits, squeezed = _columns(piece, header, records.plain, firsts, lasts, doubled)
+    columns, fits, squeezed = reader.read(piece, header, records.plain, firsts, lasts)
     odd = tuple(_record(piece, header, firsts[i], lasts[i]) for i in np.flatnonzero(~fits).tolist())
     yield Segment(header, columns, lines[fits], odd, None if squeezed is None else squeezed[fits])
 
@@ -249,135 +251,3 @@ def _record(piece: Block, header: Header, first: int, last: int) -> Record:
     text = piece.text[piece.starts[first] : piece.ends[last]].decode()
     cut = piece.last and piece.cut and last == len(piece.starts) - 1
     return Record(int(piece.numbers[first]), split(text, header), text, cut)
-
-
-def _columns(
-    piece: Block, header: Header, plain: bool, firsts: Array, lasts: Array, doubled: bool
-) -> tuple[tuple[pa.Array, ...], Array, Array | None]:
-    """Return a column for each name, which of the records fit the names, and which of them were squeezed."""
-    if plain:
-        text: bytes | memoryview = _joined(piece, firsts, lasts)
-        sizes = piece.nexts[lasts] - piece.starts[firsts]
-        blanks = header.delimiter == " " and not header.quoted
-        read = None if blanks and doubled else _fitting(text, header, sizes)
-        if read is not None and read[1].all():
-            return *read, None
-        if blanks:
-            text, sizes, squeezed = _squeezed(text, sizes, len(header.names) - 1)
-            if read is None or squeezed.any():
-                read = _fitting(text, header, sizes)
-                if read is not None:
-                    return *read, squeezed if squeezed.any() else None
-        if read is not None:
-            return *read, None
-    return *_columns_by_reading(piece, header, firsts, lasts), None
-
-
-def _fitting(
-    text: bytes | memoryview, header: Header, sizes: Array
-) -> tuple[tuple[pa.Array, ...], Array] | None:
-    """Return columns and which of the records (by their sizes) are in them; None where that cannot be told."""
-    read = _read(text, header)
-    if read is None:
-        return None
-    columns, odd = read
-    fits = np.ones(len(sizes), bool)
-    if odd:
-        fits = _delimiters(text, header, sizes) == len(header.names) - 1
-    told = int(fits.sum()) == len(columns[0]) and len(sizes) == len(columns[0]) + odd
-    return (columns, fits) if told else None
-
-
-def _squeezed(text: bytes | memoryview, sizes: Array, wanted: int) -> tuple[bytes, Array, Array]:
-    """Return text in which records that would have `wanted` blanks if repeated ones were one have them so.
-
-    IIS writes a user's name as the client sent it, and Exchange's back ends are sent ` DOMAIN\\user`.
-    """
-    raw = np.frombuffer(text, np.uint8)
-    blank = raw == ord(" ")
-    repeated = np.flatnonzero(blank[1:] & blank[:-1]) + 1
-    edges = np.concatenate([[0], np.cumsum(sizes)])
-    surplus = np.diff(np.searchsorted(repeated, edges))
-    counts = np.diff(np.searchsorted(np.flatnonzero(blank), edges))
-    chosen = (surplus > 0) & (counts - surplus == wanted)
-    owner = np.searchsorted(edges, repeated, side="right") - 1
-    kept = np.ones(len(raw), bool)
-    kept[repeated[chosen[owner]]] = False
-    return raw[kept].tobytes(), sizes - np.where(chosen, surplus, 0), chosen
-
-
-def _joined(piece: Block, firsts: Array, lasts: Array) -> bytes | memoryview:
-    """Return the bytes of records, whatever stood between them left out."""
-    starts, ends = piece.starts[firsts], piece.nexts[lasts]
-    gaps = np.flatnonzero(starts[1:] != ends[:-1])
-    text = memoryview(piece.text)
-    if not len(gaps):
-        return text[int(starts[0]) : int(ends[-1])]
-    begin = np.concatenate([[starts[0]], starts[gaps + 1]]).tolist()
-    end = np.concatenate([ends[gaps], [ends[-1]]]).tolist()
-    return b"".join(text[a:b] for a, b in zip(begin, end, strict=True))
-
-
-def _read(text: bytes | memoryview, header: Header) -> tuple[tuple[pa.Array, ...], int] | None:
-    """Return columns of texts and the number of rows that do not fit, or None where the reader gives up."""
-    odd = 0
-
-    def skip(_: object) -> str:
-        nonlocal odd
-        odd += 1
-        return "skip"
-
-    # Names may repeat, a reader's may not.
-    names = [str(position) for position in range(len(header.names))]
-    try:
-        table = pacsv.read_csv(
-            pa.py_buffer(text),
-            read_options=pacsv.ReadOptions(
-                use_threads=False, column_names=names, block_size=max(len(text), 1) + 1
-            ),
-            parse_options=pacsv.ParseOptions(
-                delimiter=header.delimiter,
-                quote_char='"' if header.quoted else False,
-                newlines_in_values=header.quoted,
-                invalid_row_handler=skip,
-            ),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                null_values=[header.null],
-                strings_can_be_null=True,
-                check_utf8=False,
-            ),
-        )
-    except pa.ArrowInvalid:
-        return None
-    # A copy, and as large as its texts: the reader's own has room for twice as much.
-    return tuple(column.combine_chunks() for column in table.columns), odd
-
-
-def _delimiters(text: bytes | memoryview, header: Header, sizes: Array) -> Array:
-    """Count the delimiters of each record that stand outside quotes."""
-    raw = np.frombuffer(text, np.uint8)
-    at = np.flatnonzero(raw == ord(header.delimiter))
-    if header.quoted:
-        marks = np.flatnonzero(raw == ord('"'))
-        at = at[(np.searchsorted(marks, at) & 1) == 0]
-    edges = np.searchsorted(at, np.concatenate([[0], np.cumsum(sizes)]))
-    return np.diff(edges)
-
-
-def _columns_by_reading(
-    piece: Block, header: Header, firsts: Array, lasts: Array
-) -> tuple[tuple[pa.Array, ...], Array]:
-    """The same, value by value: for text in which quotes stand where they should not."""
-    rows = []
-    fits = np.zeros(len(firsts), bool)
-    for position, (start, end) in enumerate(
-        zip(piece.starts[firsts].tolist(), piece.ends[lasts].tolist(), strict=True)
-    ):
-        values = split(piece.text[start:end].decode(), header)
-        if len(values) == len(header.names):
-            fits[position] = True
-            rows.append(values)
-    if not rows:
-        return tuple(pa.array([], pa.string()) for _ in header.names), fits
-    return tuple(pa.array(column, pa.string()) for column in zip(*rows, strict=True)), fits

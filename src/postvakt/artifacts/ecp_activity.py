@@ -50,8 +50,9 @@ def parse(source: Source) -> Iterator[Read]:
 
 def _make(fitted: Fitted) -> None:
     take_out(fitted, "EventData", KEYS)
-    if "PSA" in fitted.columns:
-        fitted.columns["PSA"] = pc.replace_substring_regex(fitted.columns["PSA"], "</?PII>", "")
+    addresses = fitted.texts("PSA")
+    if addresses is not None:
+        fitted.columns["PSA"] = pc.replace_substring_regex(addresses, "</?PII>", "")
 
 
 READER = Reader(artifact=ARTIFACT, tables=(ECP_ACTIVITY,), parse=parse)

@@ -26,7 +26,7 @@ Pairs = tuple[Array, pa.Array, pa.Array]
 def take_out(fitted: Fitted, column: str, keys: Mapping[str, str]) -> None:
     """Put the items of a column into columns of their own (`keys`: upper-case item name to column), the rest
     into `unmapped`. The column itself stays whole. Of a name that comes twice the first is taken."""
-    texts = fitted.columns.get(column)
+    texts = fitted.texts(column)
     if texts is None:
         return
     owners, names, values = items(texts)

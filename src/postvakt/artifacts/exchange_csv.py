@@ -47,7 +47,7 @@ def read(
     fitting = Fitting(spec, Stamps(*STAMPS), troubles, also, lists)
     builds = Builds(spec.name)
     told = False
-    for segment in segments(source, troubles, STAMPS):
+    for segment in segments(source, troubles, fitting.wanted, STAMPS):
         fitted = fitting.fit(segment)
         if make is not None:
             make(fitted)

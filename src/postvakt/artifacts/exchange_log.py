@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from postvakt.artifacts.delimited import segments
 from postvakt.artifacts.exchange_csv import STAMPS, texts
-from postvakt.artifacts.fitting import Fitting, Stamps, Texts
+from postvakt.artifacts.fitting import Fields, Fitting, Stamps
 from postvakt.artifacts.log_records import Header
 from postvakt.artifacts.troubles import Troubles
 from postvakt.artifacts.w3c import DayAndTime
@@ -59,8 +59,8 @@ class _Either:
         self._stamps = Stamps(*STAMPS)
         self._days = DayAndTime()
 
-    def read(self, header: Header, texts: Texts) -> tuple[pa.Array | None, tuple[str, ...]]:
-        return (self._stamps if header.delimiter == "," else self._days).read(header, texts)
+    def read(self, header: Header, fields: Fields) -> tuple[pa.Array | None, tuple[str, ...]]:
+        return (self._stamps if header.delimiter == "," else self._days).read(header, fields)
 
 
 def parse(source: Source) -> Iterator[Read]:
@@ -68,7 +68,7 @@ def parse(source: Source) -> Iterator[Read]:
     troubles = Troubles("exchange_log")
     fitting = Fitting(EXCHANGE_LOG, _Either(), troubles)
     is_exchange = False
-    for segment in segments(source, troubles, STAMPS):
+    for segment in segments(source, troubles, fitting.wanted, STAMPS):
         fitted = fitting.fit(segment)
         told = segment.header.directives
         log_type = told.get("log-type") or told.get("software")

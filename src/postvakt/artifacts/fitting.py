@@ -12,24 +12,25 @@ import pyarrow.compute as pc
 from postvakt.artifacts.alignment import Checks, Reading, align
 from postvakt.artifacts.delimited import Record, Segment
 from postvakt.artifacts.instants import UTC_TYPE, instants
+from postvakt.artifacts.log_columns import Wanted, within
 from postvakt.artifacts.log_lines import Array
 from postvakt.artifacts.log_records import Header
 from postvakt.artifacts.troubles import Troubles
 from postvakt.model.table import Column, TableSpec
-from postvakt.tables.rows import BATCH_ROWS, PAIRS, Rows, schema
+from postvakt.tables.rows import BATCH_ROWS, PAIRS, Rows, as_texts, schema
 
 NUMBER = re.compile(r"-?\d{1,18}")
 ADDRESS = re.compile(r"\[?[0-9A-Fa-f.:]*[.:][0-9A-Fa-f.:]*(%[^%]+)?\]?(:\d+)?")
 TEXT = pa.string()
 
-Texts = Mapping[str, pa.Array]
-"""Columns of texts by their lower-case field name."""
+Fields = Mapping[str, pa.Array]
+"""A segment's columns by their lower-case field name."""
 
 
 class Clock(Protocol):
     """Tells the instants of a segment's rows."""
 
-    def read(self, header: Header, texts: Texts) -> tuple[pa.Array | None, tuple[str, ...]]:
+    def read(self, header: Header, fields: Fields) -> tuple[pa.Array | None, tuple[str, ...]]:
         """Return the instants, None where no field tells one, and the lower-case names that they were read from."""
         ...
 
@@ -40,9 +41,9 @@ class Stamps:
     def __init__(self, *names: str) -> None:
         self._names = names
 
-    def read(self, header: Header, texts: Texts) -> tuple[pa.Array | None, tuple[str, ...]]:
-        name = next((name for name in self._names if name in texts), None)
-        return (None, ()) if name is None else (instants(texts[name], zoned=True), (name,))
+    def read(self, header: Header, fields: Fields) -> tuple[pa.Array | None, tuple[str, ...]]:
+        name = next((name for name in self._names if name in fields), None)
+        return (None, ()) if name is None else (instants(as_texts(fields[name]), zoned=True), (name,))
 
 
 class Fitted(msgspec.Struct):
@@ -57,15 +58,21 @@ class Fitted(msgspec.Struct):
     pairs: list[tuple[Array, pa.Array, pa.Array]] = []
     """Further pairs as (row of each, ascending; names; values)."""
 
+    def texts(self, name: str) -> pa.Array | None:
+        """Return a column of texts, None where there is none of that name."""
+        column = self.columns.get(name)
+        return None if column is None else as_texts(column)
+
     def rows(self) -> Iterator[Rows]:
-        """Yield the rows in batches."""
+        """Yield the rows in batches; what repeats may be codes."""
         count = len(self.lines)
+        whole = schema(self.spec)
         arrays = [self.time, pa.array(self.lines, pa.int64())]
-        for field in list(schema(self.spec))[2:-1]:
+        for field in list(whole)[2:-1]:
             column = self.columns.get(field.name)
             arrays.append(pa.nulls(count, field.type) if column is None else column)
         arrays.append(unmapped(count, self.extras, self.pairs))
-        batch = pa.RecordBatch.from_arrays(arrays, schema=schema(self.spec))
+        batch = pa.RecordBatch.from_arrays(arrays, names=whole.names)
         for at in range(0, count, BATCH_ROWS):
             yield Rows(self.spec, batch.slice(at, BATCH_ROWS))
 
@@ -88,6 +95,16 @@ class Fitting:
         named = {column.name.lower(): column for column in spec.columns}
         self._columns = named | {name: named[column.lower()] for name, column in (also or {}).items()}
 
+    @property
+    def wanted(self) -> Wanted:
+        """What the table has columns for."""
+        held = self._columns.items()
+        lists = self._lists.keys()
+        return Wanted(
+            frozenset(name for name, column in held if column.type == "string" and column.name not in lists),
+            {name: column for name, column in held if column.type == "int"},
+        )
+
     def fit(self, segment: Segment) -> Fitted:
         """Return a segment's rows under the table's columns. What is malformed in them is noted."""
         header = segment.header
@@ -109,26 +126,26 @@ class Fitting:
         return fitted
 
     def _place(
-        self, fitted: Fitted, name: str, texts: pa.Array, stamped: tuple[str, ...], undated: Array
+        self, fitted: Fitted, name: str, values: pa.Array, stamped: tuple[str, ...], undated: Array
     ) -> None:
-        """Put one field's texts where they belong."""
+        """Put one field's values where they belong."""
         column = self._columns.get(name.lower())
         if name.lower() in stamped:
             if undated.any():
-                kept = pc.if_else(pa.array(undated), texts, pa.scalar(None, TEXT))
+                kept = pc.if_else(pa.array(undated), _written(values), pa.scalar(None, TEXT))
                 fitted.extras.append((name, kept))
         elif column is None or column.name in fitted.columns:
-            fitted.extras.append((name, texts))
+            fitted.extras.append((name, _written(values)))
         elif column.name in self._lists:
-            fitted.columns[column.name] = pc.split_pattern(texts, self._lists[column.name])
+            fitted.columns[column.name] = pc.split_pattern(values, self._lists[column.name])
         elif column.type not in ("string", "int"):
-            fitted.extras.append((name, texts))
+            fitted.extras.append((name, _written(values)))
         elif column.type == "int":
-            fitted.columns[column.name], refused = numbers(texts, column)
+            fitted.columns[column.name], refused = numbers(values, column)
             if refused is not None:
                 fitted.extras.append((name, refused))
         else:
-            fitted.columns[column.name] = texts
+            fitted.columns[column.name] = values
 
     def _rows(self, segment: Segment) -> tuple[tuple[pa.Array, ...], Array, Array, pa.Array | None]:
         """Return columns and lines with the odd records in their places, which of them are in doubt, and the
@@ -140,7 +157,7 @@ class Fitting:
         lines = np.concatenate([segment.lines, [record.line for record in segment.odd]]).astype(np.int64)
         order = np.argsort(lines, kind="stable")
         columns = tuple(
-            pa.concat_arrays([column, pa.array([values[at] for values in odd], TEXT)]).take(order)
+            pa.concat_arrays([as_texts(column), pa.array([values[at] for values in odd], TEXT)]).take(order)
             for at, column in enumerate(segment.columns)
         )
         whole = np.concatenate([np.ones(len(segment.lines), bool), [reading.whole for reading in readings]])
@@ -225,19 +242,23 @@ def _unique(names: Sequence[str]) -> list[str]:
     return found
 
 
+def _written(values: pa.Array) -> pa.Array:
+    """Return values as the source has them."""
+    return values if values.type == TEXT else pc.cast(values, TEXT)
+
+
 def numbers(texts: pa.Array, column: Column) -> tuple[pa.Array, pa.Array | None]:
     """Return a column's numbers, and the texts that are none or out of bounds (None: there are none)."""
+    if texts.type == pa.int64():
+        return texts, None  # read as such, all of them within bounds
     try:
         found = pc.cast(texts, pa.int64())
     except pa.ArrowInvalid:
         digits = pc.match_substring_regex(texts, f"^{NUMBER.pattern}$")
         found = pc.cast(pc.if_else(digits, texts, pa.scalar(None, TEXT)), pa.int64())
-    bounds = pc.min_max(found).as_py()
     low, high = column.low, column.high
-    beyond = bounds["min"] is not None and (
-        (low is not None and bounds["min"] < low) or (high is not None and bounds["max"] > high)
-    )
-    if beyond:
+    if not within(found, low, high):
+        bounds = pc.min_max(found).as_py()
         inside = pc.and_(
             pc.greater_equal(found, bounds["min"] if low is None else low),
             pc.less_equal(found, bounds["max"] if high is None else high),

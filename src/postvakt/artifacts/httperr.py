@@ -52,7 +52,7 @@ def parse(source: Source) -> Iterator[Read]:
     """Yield the refused requests of one log, and what could not be read of it."""
     troubles = Troubles("httperr")
     fitting = Fitting(HTTPERR, DayAndTime(), troubles, {"cs-uri-stem": "cs-uri"})
-    for segment in segments(source, troubles):
+    for segment in segments(source, troubles, fitting.wanted):
         yield from fitting.fit(segment).rows()
     yield from troubles.gaps()
 

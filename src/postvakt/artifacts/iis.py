@@ -130,7 +130,7 @@ def parse(source: Source) -> Iterator[Read]:
     site = found[1].upper() if found else None
     troubles = Troubles("iis")
     fitting = Fitting(IIS, DayAndTime(), troubles, ALSO)
-    for segment in segments(source, troubles):
+    for segment in segments(source, troubles, fitting.wanted):
         fitted = fitting.fit(segment)
         _make(fitted, site)
         yield from fitted.rows()
@@ -144,7 +144,7 @@ def _make(fitted: Fitted, site: str | None) -> None:
     """Fill the columns that are made of others."""
     columns = fitted.columns
     own = pa.scalar(site, pa.string())
-    named = columns.get("s-sitename")
+    named = fitted.texts("s-sitename")
     columns["site"] = pa.repeat(own, len(fitted.lines)) if named is None else pc.coalesce(named, own)
     for position, (name, texts) in enumerate(fitted.extras):
         if name is not None and _plain(name) in FORWARDED_NAMES and FORWARDED not in columns:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,6 +31,12 @@ def instants(texts: pa.Array, *, zoned: bool) -> pa.Array:
     counts = found.cast(pa.int64())
     inside = pc.and_(pc.greater_equal(counts, EARLIEST), pc.less(counts, LATEST))
     return pc.if_else(inside, found, pa.scalar(None, UTC_TYPE))
+
+
+def moments(days: pa.Array, times: pa.Array) -> pa.Array:
+    """Return the instants (UTC, microseconds) of days (`date32`) and times of day (`time32[s]`), none missing."""
+    seconds = days.cast(pa.int32()).to_numpy().astype(np.int64) * 86_400 + times.cast(pa.int32()).to_numpy()
+    return pa.array(seconds * 1_000_000).cast(UTC_TYPE)
 
 
 def _one_by_one(texts: pa.Array, zoned: bool) -> pa.Array:

@@ -91,7 +91,7 @@ class _Receivers:
         self._names: Counter[str] = Counter()
 
     def add(self, fitted: Fitted) -> None:
-        events, servers = fitted.columns.get("event-id"), fitted.columns.get("server-hostname")
+        events, servers = fitted.texts("event-id"), fitted.texts("server-hostname")
         if events is None or servers is None:
             return
         received = servers.filter(pc.fill_null(pc.equal(events, "RECEIVE"), False))

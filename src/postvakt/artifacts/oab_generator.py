@@ -48,7 +48,7 @@ def parse(source: Source) -> Iterator[Read]:
 
 
 def _make(fitted: Fitted) -> None:
-    message = fitted.columns.get("Message")
+    message = fitted.texts("Message")
     if message is not None and pc.any(pc.match_substring(message, "temporary file")).as_py():
         fitted.columns["TemporaryFile"] = pc.struct_field(pc.extract_regex(message, TEMPORARY), "file")
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from postvakt.artifacts.fitting import TEXT, Texts
-from postvakt.artifacts.instants import instants
+from postvakt.artifacts.fitting import TEXT, Fields
+from postvakt.artifacts.instants import instants, moments
 from postvakt.artifacts.log_records import Header
 
 FALLS_BACK = 3600
@@ -33,18 +33,21 @@ class DayAndTime:
         self._latest = 0
         self._fallen = False
 
-    def read(self, header: Header, texts: Texts) -> tuple[pa.Array | None, tuple[str, ...]]:
+    def read(self, header: Header, fields: Fields) -> tuple[pa.Array | None, tuple[str, ...]]:
         """Return the instants, and the names that they were read from."""
-        if "time" not in texts or _is_local(header):
+        if "time" not in fields or _is_local(header):
             return None, ()
-        if "date" in texts:
-            both = pc.binary_join_element_wise(texts["date"], texts["time"], " ")
+        if "date" in fields:
+            days, times = fields["date"], fields["time"]
+            if pa.types.is_date(days.type):
+                return moments(days, times), ("date", "time")
+            both = pc.binary_join_element_wise(days, times, " ")
             return instants(both, zoned=False), ("date", "time")
         above = header.directives.get("date", "")
         day = DAY.match(above)
         if day is None:
             return None, ()
-        return self._dated(above, day[0], texts["time"]), ("time",)
+        return self._dated(above, day[0], fields["time"]), ("time",)
 
     def _dated(self, above: str, day: str, times: pa.Array) -> pa.Array:
         if above != self._above:

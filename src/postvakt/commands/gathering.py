@@ -19,7 +19,7 @@ from postvakt.model.table import TableSpec
 from postvakt.model.task import ParseResult, PartRef, Span
 from postvakt.tables import matches
 from postvakt.tables.case import Case, PartWriter
-from postvakt.tables.rows import BATCH_ROWS, ENOUGH_ROWS, repeats, schema, with_codes
+from postvakt.tables.rows import BATCH_ROWS, ENOUGH_ROWS, repeats, schema, together, under, with_codes
 from postvakt.tables.tally import Tally
 
 
@@ -212,9 +212,7 @@ class Part:
         if source not in self._sources[-1:]:
             self._sources.append(source)
         if not batch.schema.equals(self._plain):
-            batch = pa.RecordBatch.from_arrays(
-                [batch.column(n) for n in self._plain.names], schema=self._plain
-            )
+            batch = under(batch, self._plain)
         self._waiting.append(batch)
         self._read_from.append(source)
         self._rows += batch.num_rows
@@ -226,7 +224,7 @@ class Part:
         """Ask and write what waits."""
         if not self._waiting:
             return
-        batch = self._waiting[0] if len(self._waiting) == 1 else pa.concat_batches(self._waiting)
+        batch = together(self._waiting)
         rows = [one.num_rows for one in self._waiting]
         batch = stamped(self._spec, batch, self._evidence, list(zip(self._read_from, rows, strict=True)))
         batch = self._coded(batch)

@@ -84,6 +84,28 @@ def with_codes(batch: pa.RecordBatch, names: Collection[str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
 
+def under(batch: pa.RecordBatch, whole: pa.Schema) -> pa.RecordBatch:
+    """Return a batch's columns in the order of a schema, as its types but for texts, which may be codes.
+
+    Raises KeyError for a column that is missing, ValueError for one of another type.
+    """
+    columns = [batch.column(name) for name in whole.names]
+    for field, column in zip(whole, columns, strict=True):
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if kind != field.type:
+            raise ValueError(f"{field.name} has {column.type}, not {field.type}")
+    return pa.RecordBatch.from_arrays(columns, names=whole.names)
+
+
+def together(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    """Return batches of one table as one; texts that are codes in some are texts."""
+    if len(batches) == 1:
+        return batches[0]
+    if any(batch.schema != batches[0].schema for batch in batches):
+        batches = [with_codes(batch, ()) for batch in batches]
+    return pa.concat_batches(batches)
+
+
 def as_texts(values: pa.Array) -> pa.Array:
     """Return values, codes as the texts that they stand for."""
     return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values

@@ -96,9 +96,9 @@ class Tally:
     def _add_names(self, column: pa.Array) -> None:
         names, codes = coded(column)
         counts = np.bincount(codes, minlength=len(names)).tolist()
-        # What stands behind the names counts the rows without one.
+        # What stands behind the names counts the rows without one; a name may have a code and no row.
         for name, count in zip(names, counts[: len(names)], strict=True):
-            if name in self._names or len(self._names) < MOST_NAMES:
+            if count and (name in self._names or len(self._names) < MOST_NAMES):
                 self._names[name] += count
 
     def spans(self, source: str, evidence: str, size: int) -> list[Span]:
@@ -158,7 +158,8 @@ def _splits(batch: pa.RecordBatch, column: str | None) -> list[tuple[str, Any]]:
     if column is None:
         return [("", slice(None))]
     values = batch.column(column)
-    names, codes = coded(values if pa.types.is_string(values.type) else values.cast(pa.string()))
+    texts = pa.types.is_string(values.type) or pa.types.is_dictionary(values.type)
+    names, codes = coded(values if texts else values.cast(pa.string()))
     if len(names) == 1 and not values.null_count:
         return [(names[0], slice(None))]
     return [
