@@ -4,7 +4,7 @@ A JSON object is a dict where no name repeats and a list of (name, value) pairs 
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection
 from typing import Any
 
 import msgspec
@@ -15,8 +15,19 @@ DEEPEST = 64
 """Levels of a tree that are told apart; what lies deeper is kept as JSON text."""
 
 
-class Object(list[tuple[str, Any]]):
+LONGEST_NUMBER = 9
+"""Digits of the numbers that the reader gives elements; their own may be longer than Python reads."""
+
+Leaf = tuple[str, Any]
+"""A value with its path."""
+
+
+class Object(list[Leaf]):
     """A JSON object as the pairs that were written: names may repeat."""
+
+
+NODES = frozenset((dict, list, Object))
+"""What has anything below it."""
 
 
 def decode(text: str | bytes) -> Any:
@@ -52,13 +63,13 @@ def names_in(tree: Any) -> int:
         node = waiting.pop()
         if type(node) is dict:
             count += len(node)
-            waiting += node.values()
+            waiting += [value for value in node.values() if type(value) in NODES]
         elif type(node) is list:
             waiting += node
     return count
 
 
-def members(node: Any) -> Iterable[tuple[str, Any]]:
+def members(node: Any) -> Collection[Leaf]:
     """Return an object's names and values."""
     return node.items() if type(node) is dict else node
 
@@ -77,44 +88,68 @@ def member(node: Any, name: str) -> Any:
     return None
 
 
-def unnumbered(node: Any) -> Iterator[tuple[str, Any]]:
-    """Yield an element's children under their own names.
+def unnumbered(node: Any) -> Collection[Leaf]:
+    """Return an element's children under their own names.
 
     The EVTX reader numbers elements that repeat (`Header`, `Header_1`, `Header_2`); the number is taken off again.
     """
+    children = members(node)
+    for name, _ in children:
+        if name[-1:].isdecimal():
+            return _without_numbers(children)
+    return children
+
+
+def _without_numbers(children: Collection[Leaf]) -> list[Leaf]:
+    found = []
     seen: dict[str, int] = {}
-    for name, value in members(node):
+    for name, value in children:
         base, mark, number = name.rpartition("_")
-        if mark and number.isdigit() and seen.get(base) == int(number):
+        numbered = mark and number.isdecimal() and len(number) <= LONGEST_NUMBER
+        if numbered and seen.get(base) == int(number):
             seen[base] += 1
-            yield base, value
+            found.append((base, value))
             continue
         seen[name] = 1
-        yield name, value
+        found.append((name, value))
+    return found
 
 
-def leaves(node: Any, path: str, joint: str = ".", depth: int = 0) -> Iterator[tuple[str, Any]]:
-    """Yield every leaf below a node with its path; attributes stand beside children, an XML namespace is none."""
-    if type(node) is not list and not is_object(node):
-        yield path, node
+def leaves(node: Any, path: str, joint: str = ".") -> list[Leaf]:
+    """Return every leaf below a node with its path; attributes stand beside children, an XML namespace is none."""
+    found: list[Leaf] = []
+    _gather(found.append, node, path, joint, 0)
+    return found
+
+
+def _gather(add: Callable[[Leaf], None], node: Any, path: str, joint: str, depth: int) -> None:
+    # Each leaf of an event passes here, and most of what is slow in reading odd events is calls.
+    kind = type(node)
+    if kind not in NODES:
+        add((path, node))
     elif depth >= DEEPEST:
-        yield path, msgspec.json.encode(node).decode()
-    elif type(node) is list:
+        add((path, msgspec.json.encode(node).decode()))
+    elif kind is list:
         for entry in node:
-            yield from leaves(entry, path, joint, depth + 1)
+            _gather(add, entry, path, joint, depth + 1)
     else:
         for name, value in _children(node):
             below = path if not name else f"{path}{joint}{name}" if path else name
-            yield from leaves(value, below, joint, depth + 1)
+            if type(value) in NODES:
+                _gather(add, value, below, joint, depth + 1)
+            else:
+                add((below, value))
 
 
-def _children(node: Any) -> Iterator[tuple[str, Any]]:
-    """Yield an element's attributes, its text (under no name) and its children."""
+def _children(node: Any) -> list[Leaf]:
+    """Return an element's attributes, its text (under no name) and its children."""
+    found: list[Leaf] = []
     for name, value in unnumbered(node):
         if name == ATTRIBUTES and is_object(value):
-            yield from ((told, v) for told, v in members(value) if not is_namespace(told))
+            found += [(told, v) for told, v in members(value) if not is_namespace(told)]
         else:
-            yield ("" if name == TEXT else name), value
+            found.append(("" if name == TEXT else name, value))
+    return found
 
 
 def is_namespace(attribute: str) -> bool:
@@ -122,7 +157,6 @@ def is_namespace(attribute: str) -> bool:
     return attribute == "xmlns" or attribute.startswith("xmlns:")
 
 
-Leaf = tuple[str | None, Any]
 RENAMED = {
     "Security_UserID": "UserID",
     "Correlation_ActivityID": "ActivityID",
@@ -135,8 +169,8 @@ class Told(msgspec.Struct):
 
     time: Any
     system: dict[str, Any]
-    data: list[Leaf]
-    further: list[Leaf]
+    data: list[tuple[str | None, Any]]
+    further: list[tuple[str | None, Any]]
 
 
 def told(event: Any, columns: frozenset[str]) -> Told:
@@ -208,4 +242,4 @@ def user_data(node: Any, read: Told) -> None:
     for root, value in _children(node):
         read.further.append(("UserData", root))
         if value is not None:
-            read.data += ((path or root, leaf) for path, leaf in leaves(value, ""))
+            read.data += [(path or root, leaf) for path, leaf in leaves(value, "")]
