@@ -154,31 +154,48 @@ def yara(asked: Asked, peers: Peers) -> str:
 
 
 def sigma(asked: Asked, peers: Peers) -> str:
-    """Zircolite asked the same rules of the same event log."""
-    path = next((written("logs", asked.peer_megabytes, asked.samples) / LOGS[2][2]).iterdir())
-    rows = [HEAD]
+    """Zircolite asked the same rules of the same event logs: of a large one, and of small ones that are given."""
+    large = next((written("logs", asked.peer_megabytes, asked.samples) / LOGS[2][2]).iterdir())
+    logs = {f"{asked.peer_megabytes} MB": large}
+    if asked.own:
+        small = _event_logs(Path(asked.own))
+        logs[f"{len(list(small.iterdir()))} small logs"] = small
     why = zircolite.why_not(asked.zircolite, asked.rules)
-    ours = _compiled("whole", path, "sigma", asked.rules)
-    out = OUT / "zircolite.json"
-    ways = {"Postvakt": ours}
+    rules = OUT / "zircolite-rules.json"
+    words = (asked.zircolite_python or peers.python, Path(asked.zircolite).resolve())
     if not why:
-        python_of_it = asked.zircolite_python or peers.python
-        ways["Zircolite"] = zircolite.command(
-            python_of_it, Path(asked.zircolite), path, Path(asked.rules), out, asked.zircolite_more
-        )
-    found = in_turns(ways, asked.runs, limit=asked.limit)
-    told = ""
-    if isinstance(found.get("Zircolite"), Cost):
-        told = _agreed(out, asked.rules)
-    rows.append(cost_row("Postvakt whole", found["Postvakt"], found["Postvakt"]))
-    name = f"Zircolite {zircolite.version(asked.zircolite) if asked.zircolite else ''}".strip()
-    rows.append(cost_row(name, found.get("Zircolite") or Failed(why), found["Postvakt"], told=told))
+        files = [file for log in logs.values() for file in ([log] if log.is_file() else log.iterdir())]
+        smallest = min(files, key=lambda file: (file.stat().st_size, file))
+        zircolite.converted(*words, smallest, Path(asked.rules), rules, asked.zircolite_more)
+    rows = [HEAD]
+    for name, path in logs.items():
+        ways = {"Postvakt": _compiled("whole", path, "sigma", asked.rules)}
+        out = OUT / "zircolite.json"
+        if not why:
+            ways["Zircolite"] = zircolite.command(*words, path, rules, out, asked.zircolite_more)
+        found = in_turns(ways, asked.runs, limit=asked.limit)
+        theirs = found.get("Zircolite") or Failed(why)
+        told = _agreed(out, asked.rules) if isinstance(theirs, Cost) else ""
+        rows.append(cost_row(f"{name}, Postvakt whole", found["Postvakt"], found["Postvakt"]))
+        rows.append(cost_row(f"{name}, Zircolite", theirs, found["Postvakt"], told=told))
     nowhere = Failed("in no package registry: not run")
     rows += [cost_row(other, nowhere, None) for other in ("Hayabusa", "Chainsaw")]
+    version = zircolite.version(asked.zircolite) if asked.zircolite else ""
     return (
-        f"### The same Sigma rules over the same event log, {asked.peer_megabytes} MB, {asked.runs} runs\n\n"
+        f"### The same Sigma rules over the same event logs, {asked.runs} runs\n\n"
+        f"Zircolite {version} with its rules converted beforehand, as ours are compiled; processes as a whole.\n\n"
         + table(rows)
     )
+
+
+def _event_logs(folder: Path) -> Path:
+    """Return a folder with the event logs of another and nothing else: the same for all that read it."""
+    logs = OUT / "event-logs"
+    shutil.rmtree(logs, ignore_errors=True)
+    logs.mkdir(parents=True)
+    for number, path in enumerate(sorted(folder.rglob("*.evtx"))):
+        shutil.copyfile(path, logs / f"{number}-{path.name}")
+    return logs
 
 
 def _agreed(out: Path, rules: str) -> str:

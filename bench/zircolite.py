@@ -1,17 +1,23 @@
 """Zircolite, where there is a checkout of it: run as its documentation says, and its matches beside ours, rule by rule.
 
 It is in no package registry; `python -m bench --zircolite CHECKOUT --zircolite-python PYTHON --rules SIGMA` asks it the
-same rules of the same log. PYTHON is an interpreter with its requirements.
+same rules of the same logs. PYTHON is an interpreter with its requirements. Its rules are converted beforehand, as ours
+are compiled.
 """
 
 import json
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.measure import Failed, cost
+
 SCRIPT = "zircolite.py"
+PIPELINES = ("sysmon", "windows-logsources")
+"""Of pySigma: what ties rules to channels and event ids, without which they are asked of all events."""
 
 
 class Agreement(NamedTuple):
@@ -31,11 +37,27 @@ class Agreement(NamedTuple):
 
 
 def command(
-    python: str, checkout: Path, log: Path, rules: Path, out: Path, more: Sequence[str] = ()
+    python: str, checkout: Path, logs: Path, rules: Path, out: Path, more: Sequence[str] = ()
 ) -> list[str]:
-    """Return the command that asks the rules of a log and leaves what was found in `out`."""
-    given = ["--evtx", str(log), "--ruleset", str(rules), "--outfile", str(out), "--logfile", f"{out}.log"]
-    return [python, str(checkout / SCRIPT), *given, *more]
+    """Return the command that asks the rules of a log or a folder of them and leaves what was found in `out`; it is run
+    in the checkout, where it looks for its configuration."""
+    logs, rules, out = (path.resolve() for path in (logs, rules, out))
+    given = ["--evtx", str(logs), "--ruleset", str(rules), "--outfile", str(out), "--logfile", f"{out}.log"]
+    return ["env", f"--chdir={checkout}", python, SCRIPT, *given, *more]
+
+
+def converted(
+    python: str, checkout: Path, log: Path, rules: Path, into: Path, more: Sequence[str] = ()
+) -> Path:
+    """Have it convert a folder of Sigma rules to its own form, which it does not without a log, and return where they
+    are. Raises Failed where it leaves none."""
+    before = set(checkout.glob("ruleset-*.json"))
+    words = ["--save-ruleset", *(word for name in PIPELINES for word in ("--pipeline", name)), *more]
+    cost(command(python, checkout, log, rules, into.with_suffix(".first.json"), words))
+    left = set(checkout.glob("ruleset-*.json")) - before
+    if len(left) != 1:
+        raise Failed(f"{len(left)} converted sets of rules were left, not one")
+    return left.pop().replace(into)
 
 
 def why_not(checkout: str, rules: str) -> str:
@@ -75,11 +97,15 @@ def agreement(ours: Mapping[str, int], theirs: Mapping[str, int], asked: frozens
 
 
 def version(checkout: str) -> str:
-    """Return which commit the checkout is, empty where git does not tell."""
+    """Return which commit the checkout is, or the version that its script tells; empty where neither is to be had."""
     told = subprocess.run(
         ["git", "-C", checkout, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )
-    return told.stdout.strip() if told.returncode == 0 else ""
+    if told.returncode == 0:
+        return told.stdout.strip()
+    script = Path(checkout, SCRIPT)
+    found = re.search(r'^\s*version = "(.+)"', script.read_text() if script.is_file() else "", re.MULTILINE)
+    return found[1] if found else ""
 
 
 def ids_of(rules: Path) -> frozenset[str]:

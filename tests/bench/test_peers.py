@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from bench import zircolite
-from bench.measure import cost
+from bench.measure import Failed, cost
 from bench.peers import PINNED, Peers, pinned
 
 STAND_IN = """
@@ -14,8 +14,15 @@ import argparse, json, pathlib
 words = argparse.ArgumentParser()
 for name in ("--evtx", "--ruleset", "--outfile", "--logfile"):
     words.add_argument(name, required=True)
+words.add_argument("--save-ruleset", action="store_true")
+words.add_argument("--pipeline", action="append", default=[])
 given = words.parse_args()
-assert pathlib.Path(given.evtx).is_file() and pathlib.Path(given.ruleset).is_dir()
+assert pathlib.Path(given.evtx).is_file()
+assert pathlib.Path("config").is_dir(), "it is not run where it stands"
+if given.save_ruleset:
+    assert pathlib.Path(given.ruleset).is_dir() and given.pipeline == ["sysmon", "windows-logsources"]
+    pathlib.Path("ruleset-of-one.json").write_text("[]")
+assert given.save_ruleset or pathlib.Path(given.ruleset).read_text() == "[]"
 pathlib.Path(given.outfile).write_text(json.dumps([
     {"title": "A", "id": "11", "matches": [{}, {}]},
     {"title": "A", "id": "11", "matches": [{}]},
@@ -52,19 +59,33 @@ def test_a_peer_that_does_not_install_is_known_with_the_reason(tmp_path: Path) -
 
 def test_zircolite_is_run_as_documented_and_its_matches_are_compared(tmp_path: Path) -> None:
     checkout, rules, log, out = (tmp_path / name for name in ("checkout", "rules", "log.evtx", "out.json"))
-    checkout.mkdir()
+    (checkout / "config").mkdir(parents=True)
     rules.mkdir()
     (checkout / zircolite.SCRIPT).write_text(STAND_IN)
     log.write_bytes(b"ElfFile")
     for number in ("11", "22", "33"):
         (rules / f"{number}.yml").write_text(f"title: one\nid: '{number}'\n")
     assert zircolite.why_not(str(checkout), str(rules)) == ""
-    cost(zircolite.command(sys.executable, checkout, log, rules, out))
+    own = zircolite.converted(sys.executable, checkout, log, rules, tmp_path / "rules.json")
+    assert not list(checkout.glob("ruleset-*"))
+    cost(zircolite.command(sys.executable, checkout, log, own, out))
     theirs = zircolite.matches(out)
     assert theirs == {"11": 3, "22": 5, "Nameless": 1}
     found = zircolite.agreement({"11": 3, "22": 4, "33": 9, "own": 1}, theirs, zircolite.ids_of(rules))
     assert found == zircolite.Agreement(1, ("22",), ("33",), ("Nameless",))
     assert str(found) == "1 rules alike, 1 with another count, 1 by us alone, 1 by it alone"
+
+
+def test_rules_that_zircolite_did_not_convert_are_told(tmp_path: Path) -> None:
+    (tmp_path / zircolite.SCRIPT).write_text("")
+    with pytest.raises(Failed, match="0 converted sets"):
+        zircolite.converted(sys.executable, tmp_path, tmp_path, tmp_path, tmp_path / "rules.json")
+
+
+def test_which_zircolite_it_is(tmp_path: Path) -> None:
+    assert zircolite.version(str(tmp_path)) == ""
+    (tmp_path / zircolite.SCRIPT).write_text('def main():\n    version = "2.30.1"\n')
+    assert zircolite.version(str(tmp_path)) == "2.30.1"
 
 
 @pytest.mark.parametrize(
