@@ -30,6 +30,9 @@ VERDICTS = (0, 1, 3, 7)
 WORKERS_SHARE = 100
 """Of event logs for two workers so many times what the peers read: enough that the start does not count."""
 
+KEPT_MEGABYTES = 2000
+"""Inputs up to this size stay for the next run; larger ones would fill a disk that nobody looks at."""
+
 HIVE_VALUES = 100_000
 HIVE_COUNTS = (1, 50, 100, 200)
 
@@ -302,6 +305,9 @@ def _grown(
         folder = written(what, count, asked.samples if what == "mixed" else "")
         size = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file()) / 1e6
         found = _one(_triage(folder, 2), asked, VERDICTS)
+        if size > KEPT_MEGABYTES:
+            folder.with_suffix(".done").unlink(missing_ok=True)
+            shutil.rmtree(folder)
         if isinstance(found, Failed):
             rows.append((str(count), f"{size:.0f}", "-", "-", "-", "-", str(found)[:80].replace("|", "/")))
             continue
