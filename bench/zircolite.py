@@ -98,11 +98,11 @@ def agreement(ours: Mapping[str, int], theirs: Mapping[str, int], asked: frozens
 
 def version(checkout: str) -> str:
     """Return which commit the checkout is, or the version that its script tells; empty where neither is to be had."""
-    told = subprocess.run(
-        ["git", "-C", checkout, "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
-    if told.returncode == 0:
-        return told.stdout.strip()
+    if Path(checkout, ".git").exists():  # or git would tell of a repository around it
+        words = ["git", "-C", checkout, "rev-parse", "--short", "HEAD"]
+        told = subprocess.run(words, capture_output=True, text=True, check=False)
+        if told.returncode == 0:
+            return told.stdout.strip()
     script = Path(checkout, SCRIPT)
     found = re.search(r'^\s*version = "(.+)"', script.read_text() if script.is_file() else "", re.MULTILINE)
     return found[1] if found else ""
