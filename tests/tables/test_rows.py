@@ -1,9 +1,10 @@
 """Batches on their way from a parser to a part: texts of some may be codes."""
 
+import msgspec
 import pyarrow as pa
 import pytest
 
-from postvakt.model.table import Column, TableSpec
+from postvakt.model.table import Column, Facet, TableSpec
 from postvakt.tables.rows import schema, together, under
 from postvakt.tables.tally import Tally
 
@@ -69,6 +70,12 @@ def test_codes_are_counted_as_the_texts_that_they_stand_for() -> None:
         codes.add(under(batch(CODES[rows]), schema(SPEC)))
         assert codes.spans("s", "e", 1) == texts.spans("s", "e", 1)
         assert codes.clues() == texts.clues()
+
+
+def test_a_facet_of_codes_is_counted() -> None:
+    tally = Tally(msgspec.structs.replace(SPEC, facets=(Facet("a's", ((("host", "a"),),)),)))
+    tally.add(under(batch(CODES), schema(SPEC)))
+    assert [span.records for span in tally.spans("s", "e", 1) if span.facet] == [2]
 
 
 def test_a_code_without_a_row_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
