@@ -40,7 +40,7 @@ def main(given: Sequence[str] | None = None) -> int:
         zircolite=words.zircolite,
         zircolite_python=words.zircolite_python,
         zircolite_more=tuple(words.zircolite_more.split()),
-        own=words.logs,
+        own=tuple(words.logs),
         image=words.image,
         answers=tuple(words.answers),
         limit=words.limit,
@@ -109,7 +109,12 @@ def _words() -> argparse.ArgumentParser:
     words.add_argument(
         "--samples", default="", help="a folder of event logs to copy from instead of synthetic ones"
     )
-    words.add_argument("--logs", default="", help="a folder of event logs of your own, measured together")
+    words.add_argument(
+        "--logs",
+        nargs="*",
+        default=[],
+        help="folders of event logs of your own, 7z archives of them too; each folder is measured as one",
+    )
     words.add_argument(
         "--sizes", type=numbers, default=(10, 100, 300, 1000), help="MB of logs; 10240 is 10 GB"
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench import zircolite
+from bench import own_logs, zircolite
 from bench.chart import straightness, svg
 from bench.measure import Cost, Failed, cost, in_turns, python
 from bench.peers import Peers
@@ -51,7 +51,7 @@ class Asked(NamedTuple):
     zircolite: str
     zircolite_python: str
     zircolite_more: tuple[str, ...]
-    own: str
+    own: tuple[str, ...]
     image: str
     answers: tuple[str, ...]
     limit: float
@@ -73,8 +73,7 @@ def logs(asked: Asked, peers: Peers) -> str:
         (kind, name, next(one for one in sorted((folder / place).rglob("*.*")) if one.is_file()))
         for kind, name, place in LOGS
     ]
-    if asked.own:
-        chosen.append(("event", "own event logs", Path(asked.own)))
+    chosen += [("event", f"own event logs, {own_logs.told(path)}", path) for path in _own(asked)]
     for kind, name, path in chosen:
         ways = {"bare": python("bench.bare", kind, str(path))}
         ways |= {"rows": _whole("rows", path, kind), "whole": _compiled("whole", path, name)}
@@ -157,12 +156,10 @@ def yara(asked: Asked, peers: Peers) -> str:
 
 
 def sigma(asked: Asked, peers: Peers) -> str:
-    """Zircolite asked the same rules of the same event logs: of a large one, and of small ones that are given."""
+    """Zircolite asked the same rules of the same event logs: of a large one, and of those that are given."""
     large = next((written("logs", asked.peer_megabytes, asked.samples) / LOGS[2][2]).iterdir())
     logs = {f"{asked.peer_megabytes} MB": large}
-    if asked.own:
-        small = _event_logs(Path(asked.own))
-        logs[f"{len(list(small.iterdir()))} small logs"] = small
+    logs |= {own_logs.told(path): path for path in _own(asked)}
     why = zircolite.why_not(asked.zircolite, asked.rules)
     rules = OUT / "zircolite-rules.json"
     words = (asked.zircolite_python or peers.python, Path(asked.zircolite).resolve())
@@ -191,14 +188,11 @@ def sigma(asked: Asked, peers: Peers) -> str:
     )
 
 
-def _event_logs(folder: Path) -> Path:
-    """Return a folder with the event logs of another and nothing else: the same for all that read it."""
-    logs = OUT / "event-logs"
-    shutil.rmtree(logs, ignore_errors=True)
-    logs.mkdir(parents=True)
-    for number, path in enumerate(sorted(folder.rglob("*.evtx"))):
-        shutil.copyfile(path, logs / f"{number}-{path.name}")
-    return logs
+def _own(asked: Asked) -> list[Path]:
+    return [
+        own_logs.gathered(Path(folder), OUT / f"event-logs-{number}")
+        for number, folder in enumerate(asked.own)
+    ]
 
 
 def _agreed(out: Path, rules: str) -> str:

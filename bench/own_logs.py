@@ -1,0 +1,45 @@
+"""Event logs of one's own: those of a folder and of the 7z archives in it, laid into one folder and nothing else."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from py7zr import SevenZipFile
+
+from bench.measure import Failed
+
+KIND, ARCHIVE = ".evtx", ".7z"
+MIB = 1024 * 1024
+
+
+def gathered(folder: Path, into: Path) -> Path:
+    """Lay the event logs of `folder` into `into`, anew, and return that: the same files for all that read them. Raises
+    Failed where there are none, py7zr's errors where an archive is broken."""
+    shutil.rmtree(into, ignore_errors=True)
+    unpacked = into.with_name(f"{into.name}-unpacked")
+    into.mkdir(parents=True)
+    for number, path in enumerate(_logs(folder, unpacked)):
+        # Two servers' logs have the same names.
+        shutil.copyfile(path, into / f"{number}-{path.name}")
+    shutil.rmtree(unpacked, ignore_errors=True)
+    if not any(into.iterdir()):
+        raise Failed(f"{folder}: no event logs, not in its 7z archives either")
+    return into
+
+
+def told(logs: Path) -> str:
+    """Return how many logs there are and how large they are together."""
+    sizes = [path.stat().st_size for path in logs.iterdir()]
+    return f"{len(sizes)} logs of {max(round(sum(sizes) / MIB), 1)} MB"
+
+
+def _logs(folder: Path, unpacked: Path) -> Iterator[Path]:
+    yield from _named(folder, KIND)
+    for number, archive in enumerate(_named(folder, ARCHIVE)):
+        with SevenZipFile(archive) as opened:
+            opened.extractall(unpacked / str(number))
+        yield from _named(unpacked / str(number), KIND)
+
+
+def _named(folder: Path, ending: str) -> list[Path]:
+    return sorted(path for path in folder.rglob(f"*{ending}") if path.is_file())
