@@ -35,6 +35,7 @@ def _every_batch_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 BORDER = [ask("contains", "abcd"), ask("contains", "cdef")]
+AROUND = [ask("contains", "cdef"), ask("contains", "abcdefgh")]
 WITHIN = [ask("contains", "aabb"), ask("contains", "bbcc")]
 AHEAD: list[tuple[str, list[plans.Test], str, list[str | None], list[bool]]] = [
     ("a text inside", [ask("contains", "evil")], "", ["xEVILx", "good", "evi", "other text"], [1, 0, 0, 0]),
@@ -46,6 +47,7 @@ AHEAD: list[tuple[str, list[plans.Test], str, list[str | None], list[bool]]] = [
     ("what is not ASCII", [ask("equals", "k" * 5)], "", ["\u212a" * 5, "ä" * 5, "a" * 5], [1, 1, 0]),
     ("nothing, and next to nothing", [ask("equals", "")], "", ["", None, "abc", "abcd"], [1, 1, 1, 0]),
     ("a find across a border", BORDER, "", ["xxab", "cdefx", "none"], [1, 1, 0]),
+    ("a find across a whole value", AROUND, "", ["xab", "cdef", "ghx", "ijkl"], [1, 1, 1, 0]),
     ("a find that begins inside another", WITHIN, "", ["xaa", "bbccx", "xxxxx"], [1, 1, 0]),
     ("a path with the other slash", [ask("contains", "\\x\\y")], "path", ["c:/x/y", "c:\\x\\y", "c:/x-y"], [1, 1, 0]),
     ("an agent with plus signs", [ask("contains", "a b")], "agent", ["xa+b", "xa b", "xa-b"], [1, 1, 0]),

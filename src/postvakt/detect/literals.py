@@ -189,8 +189,11 @@ class Literals:
         wanted = sorted(written)
         if len(wanted) > MOST_LITERALS or "" in written:
             return None
+        # Of leftmost finds it searches for several texts at once with vectors, where they are few.
         return ahocorasick_rs.BytesAhoCorasick(
-            [text.encode() for text in wanted], implementation=ahocorasick_rs.Implementation.DFA
+            [text.encode() for text in wanted],
+            matchkind=ahocorasick_rs.MatchKind.LeftmostFirst,
+            implementation=ahocorasick_rs.Implementation.DFA,
         )
 
 
@@ -269,10 +272,20 @@ class _Marks:
         return True
 
     def _mark(self, found: list[tuple[int, int, int]], low: int) -> None:
-        # A find across the border of two values is none, but may hide one in either: both are looked at.
-        for side, step in ((1, 0), (2, -1)):
-            places = np.fromiter((match[side] for match in found), np.int64, len(found)) + (low + step)
-            self._marked[np.searchsorted(self._offsets, places, "right") - 1] = True
+        # A find across the border of values is none, but may hide one in each: all of them are looked at.
+        first, last = (
+            np.searchsorted(
+                self._offsets,
+                np.fromiter((match[side] for match in found), np.int64, len(found)) + (low + step),
+                "right",
+            )
+            - 1
+            for side, step in ((1, 0), (2, -1))
+        )
+        self._marked[first] = self._marked[last] = True
+        wide = np.flatnonzero(last - first > 1)
+        for begin, end in set(zip(first[wide].tolist(), last[wide].tolist(), strict=True)):
+            self._marked[begin:end] = True
 
 
 class _Search:
