@@ -145,12 +145,13 @@ class Frame:
             return self._joined_piece(feed, within)
         if feed.kind == "pairs" and within.all():
             return Piece(self._pairs.rows, self._pairs.values, feed.change)
-        places = self._pairs.places(feed)
-        rows = self._pairs.rows[places]
-        chosen = within[rows]
-        if chosen.all():
-            return Piece(rows, taken(self._pairs.values, places), feed.change)
-        return Piece(rows[chosen], taken(self._pairs.values, places[chosen]), feed.change)
+        places, rows = self._pairs.found(feed)
+        chosen = np.flatnonzero(within[rows])
+        if not len(chosen):
+            return None
+        if len(chosen) < len(rows):
+            places, rows = places[chosen], rows[chosen]
+        return Piece(rows, taken(self._pairs.values, places), feed.change)
 
     def _column_piece(self, feed: Feed, within: Mask) -> Piece | None:
         values = self.column(feed.names[0])
@@ -212,7 +213,7 @@ class Frame:
 
     def _first(self, name: str) -> Numbers:
         """Return the place of each row's first pair of a name, -1 where there is none."""
-        places = np.sort(self._pairs.places(Feed("pair", (name,))))
+        places = np.sort(self._pairs.found(Feed("pair", (name,)))[0])
         first = np.full(self.height, -1, np.int64)
         # Assigned backwards: of several pairs of a row the first is written last.
         first[self._pairs.rows[places][::-1]] = places[::-1]
@@ -241,22 +242,28 @@ class _Pairs:
         unnamed = len(self._names)
         codes = pc.fill_null(coded.indices, unnamed).to_numpy()
         self._order = np.argsort(small(codes, unnamed + 1), kind="stable")
+        self._by_name = self.rows[self._order]
         self._ends = np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=unnamed + 1))])
 
-    def places(self, feed: Feed) -> Numbers:
-        """Return the places of the pairs that a feed of kind `pair`, `unnamed` or `pairs` means."""
+    def found(self, feed: Feed) -> tuple[Numbers, Numbers]:
+        """Return the places of the pairs that a feed of kind `pair`, `unnamed` or `pairs` means, and their rows."""
         if feed.kind == "pairs":
-            return np.arange(len(self.rows))
+            return np.arange(len(self.rows)), self.rows
         if feed.kind == "unnamed":
             return self._of(len(self._names))
         known = (
             self._squashed.get(squash(feed.names[0])) if feed.squashed else self._folded.get(feed.names[0])
         )
         chosen = [self._of(code) for code in known or ()]
-        return chosen[0] if len(chosen) == 1 else np.concatenate([*chosen, np.empty(0, np.int64)])
+        if len(chosen) == 1:
+            return chosen[0]
+        none = np.empty(0, np.int64)
+        places, rows = zip(*chosen, (none, none), strict=True)
+        return np.concatenate(places), np.concatenate(rows)
 
-    def _of(self, code: int) -> Numbers:
-        return self._order[self._ends[code] : self._ends[code + 1]]
+    def _of(self, code: int) -> tuple[Numbers, Numbers]:
+        some = slice(self._ends[code], self._ends[code + 1])
+        return self._order[some], self._by_name[some]
 
     @cached_property
     def _folded(self) -> dict[str, list[int]]:
