@@ -156,12 +156,19 @@ class Runs:
 
 
 def _texts(offsets: Any, held: Array) -> pa.Array:
+    return _array(pa.string(), offsets, held)
+
+
+def _array(kind: pa.DataType, offsets: Any, held: Array) -> pa.Array:
     buffers = [None, pa.py_buffer(np.asarray(offsets, np.int32)), pa.py_buffer(held)]
-    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+    return pa.Array.from_buffers(kind, len(offsets) - 1, buffers)
 
 
 class _Pool:
-    """Texts that were made, each with its number; the first is empty."""
+    """Texts that were made, each with its number."""
+
+    EMPTY = 0
+    """The number of the empty text."""
 
     def __init__(self) -> None:
         self.written = bytearray()
@@ -312,20 +319,19 @@ class Texts:
         return self._distinct(np.where(odd, 0, micros), _in_iso), odd
 
     def _each(self, at: Array, size: Array, kind: int) -> "_Told":
-        """Values that are written one by one, each distinct one once."""
+        """Values that are written one by one, each distinct one once. Raises OverlapError."""
         write = _sid if kind == SID else _upper
-        content = self._held.content
-        known: dict[bytes, int] = {}
-        codes = [
-            known.setdefault(content[start:end], len(known))
-            for start, end in zip(at.tolist(), (at + size).tolist(), strict=True)
-        ]
-        first = self._pool.add_each([write(value) for value in known])
+        number = np.full(len(at), _Pool.EMPTY)
+        some = np.flatnonzero(size)
+        held, offsets = Runs(at[some], size[some], self._held.size).of(self._held.u8)
+        coded = _array(pa.binary(), offsets, held).dictionary_encode()
+        first = self._pool.add_each([write(value) for value in coded.dictionary.to_pylist()])
+        number[some] = coded.indices.to_numpy() + np.int64(first)
         # The reader goes by the count that stands in it.
         odd = (
             size != 8 + 4 * self._held.u8[at + 1].astype(np.int64) if kind == SID else np.zeros(len(at), bool)
         )
-        return first + np.array(codes, np.int64), odd
+        return number, odd
 
 
 _Told = tuple[Array, Array]

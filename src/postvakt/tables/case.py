@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from postvakt.errors import EngineError, EvidenceError
@@ -125,7 +126,8 @@ class Case:
 class PartWriter:
     """A Parquet part being written: zstd, statistics for the time column only (the others cost and never prune).
 
-    Columns whose values the first batch shows to be mostly distinct have no dictionary: trying one costs time and room.
+    Columns of which the first batch shows that the values are mostly distinct, or too many for a dictionary, have none:
+    trying one costs time and room.
     Columns of codes are texts when they are read; those of the first batch are such in all.
     """
 
@@ -183,15 +185,23 @@ def _counts(kind: pa.DataType) -> bool:
     return pa.types.is_timestamp(kind) or pa.types.is_int64(kind)
 
 
+MOST_DICTIONARY = 1 << 20
+"""Bytes of distinct values from which on Parquet's writer gives a dictionary up, which was then for nothing."""
+
+
 def _repeating(path: str, column: pa.Array) -> Iterator[str]:
-    """Yield the paths of a column's leaves whose first values repeat."""
+    """Yield the paths of a column's leaves whose values repeat, and fit into a dictionary."""
     if pa.types.is_list(column.type):
-        yield from _repeating(f"{path}.list.element", column.slice(0, ENOUGH_ROWS).flatten())
+        yield from _repeating(f"{path}.list.element", column.flatten())
     elif pa.types.is_struct(column.type):
         for field in column.type:
             yield from _repeating(f"{path}.{field.name}", column.field(field.name))
-    elif pa.types.is_dictionary(column.type) or repeats(column):
+    elif pa.types.is_dictionary(column.type) or (repeats(column) and _fits(column)):
         yield path
+
+
+def _fits(column: pa.Array) -> bool:
+    return bool(column.nbytes <= MOST_DICTIONARY or pc.unique(column).nbytes <= MOST_DICTIONARY)
 
 
 def key(*parts: str) -> str:
