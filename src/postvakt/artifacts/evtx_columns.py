@@ -5,6 +5,7 @@ lies where it should. One that is not leaves its whole chunk to the reader; the 
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -95,7 +96,7 @@ class _Run:
         self._held = Bytes([chunk.content for chunk in chunks])
         counts = [len(chunk.offsets) for chunk in chunks]
         self._of = np.repeat(np.arange(len(chunks)), counts)
-        offsets = np.array([offset for chunk in chunks for offset in chunk.offsets], np.int64)
+        offsets = np.fromiter(chain.from_iterable(chunk.offsets for chunk in chunks), np.int64, sum(counts))
         self._at = offsets + self._of * CHUNK
         self._end = self._at + self._held.u32[self._at + 4].astype(np.int64) - 4
         self._locators = offsets + np.array([chunk.offset for chunk in chunks], np.int64)[self._of]

@@ -19,6 +19,8 @@ LITERAL = 0xFF
 STRETCH = 64 * 1024
 """Letters that are looked at together, while they are in the cache."""
 
+LAST_BYTE = np.uint16(0xFF)
+
 EPOCH = 116_444_736_000_000_000
 """FILETIME of 1970."""
 
@@ -45,8 +47,8 @@ class Values(NamedTuple):
 class Bytes:
     """Bytes that are read at many places at once, numbers little-endian and at any offset.
 
-    `planes` are all bytes at even offsets, then all at odd ones: a text of ASCII in UTF-16 is a run in one of them.
-    `foreign` marks, letter by letter of these, what is no ASCII, or a zero.
+    `planes` are all letters at even offsets, then all at odd ones, a byte each: a text of ASCII in UTF-16 is a run in
+    one of them. What is no ASCII has a byte that is none.
     """
 
     def __init__(self, pieces: Sequence[bytes]) -> None:
@@ -60,8 +62,6 @@ class Bytes:
         self.half = len(self.content) // 2
         self._planes: Array = np.empty(3 * self.half, np.uint8)
         self.planes = self._planes[: 2 * self.half]
-        self.foreign: Array = np.ones(2 * self.half, bool)
-        lower = np.empty(STRETCH, np.uint16)
         for start in (0, 1):
             for first in range(0, self.half - start, STRETCH):
                 count = min(STRETCH, self.half - start - first)
@@ -69,9 +69,7 @@ class Bytes:
                 # Shifted by a copy: numbers at odd addresses are slow.
                 letters = np.frombuffer(self.content[begin : begin + 2 * count], "<u2")
                 place = slice(start * self.half + first, start * self.half + first + count)
-                self.planes[place] = letters
-                np.subtract(letters, np.uint16(1), out=lower[:count])
-                np.greater_equal(lower[:count], 0x7F, out=self.foreign[place])
+                np.minimum(letters, LAST_BYTE, out=self.planes[place], casting="unsafe")
 
     def with_texts(self, written: bytes | bytearray) -> Array:
         """Return the planes with texts behind them."""
@@ -96,11 +94,9 @@ class Bytes:
         odd = (size & 1) > 0
         some = np.flatnonzero(units)
         odd[some] |= self.u16[(at + size - 2)[some]] != 0
-        foreign, _ = Runs(self.letters(at[some]), units[some], self.half).of(self.foreign)
-        ends = np.flatnonzero(foreign)
+        letters, _ = Runs(self.letters(at[some]), units[some], self.half).of(self.planes)
+        ends = np.flatnonzero(letters == 0)
         owner = np.searchsorted(behind, ends, "right")
-        zeros = self.u16[at[owner] + 2 * (ends - first[owner])] == 0
-        ends, owner = ends[zeros], owner[zeros]
         # A text begins behind the one before it, or where its array begins.
         begin = first[owner]
         again = np.flatnonzero(owner[1:] == owner[:-1]) + 1
@@ -159,6 +155,15 @@ def _texts(offsets: Any, held: Array) -> pa.Array:
     return _array(pa.string(), offsets, held)
 
 
+def _foreign(texts: pa.Array) -> Array:
+    """Return the places of texts that are not ASCII, or hold a zero."""
+    offsets = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1)
+    held = np.frombuffer(texts.buffers()[2] or b"", np.int8, int(offsets[-1]))
+    if not len(held) or held.min() > 0:
+        return np.zeros(0, np.int64)
+    return np.unique(np.searchsorted(offsets, np.flatnonzero(held <= 0), "right") - 1)
+
+
 def _array(kind: pa.DataType, offsets: Any, held: Array) -> pa.Array:
     buffers = [None, pa.py_buffer(np.asarray(offsets, np.int32)), pa.py_buffer(held)]
     return pa.Array.from_buffers(kind, len(offsets) - 1, buffers)
@@ -213,64 +218,58 @@ class Texts:
                 number[places], odd[places] = write(self, values.at[places], values.size[places], kind)
             else:
                 odd[places] = True
-        offsets: Array = np.zeros(0, np.int32)
-        places = np.zeros(0, np.int64)
-        if STRING in kinds:
-            places, runs = self._strings(values, number, odd)
-            offsets = runs.offsets
-            runs_number = runs.number
-        number += len(offsets)
-        if len(places):
-            number[places] = runs_number
-        number[odd] = len(offsets)
-        lengths = np.concatenate(self._pool.lengths)
-        border = len(self._held.planes)
-        made = np.empty(len(lengths) + 1, np.int32)
-        made[0] = border
-        made[1:] = border + np.cumsum(lengths)
-        held = self._held.with_texts(self._pool.written)
-        array = _texts(np.concatenate([offsets, made]), held).take(pa.array(number))
+        places, runs = self._strings(values)
+        border = len(runs.offsets)
+        number += border
+        number[places] = runs.number
+        odd |= (values.kind == STRING) & ((values.size & 1) > 0)
+        number[odd] = border + _Pool.EMPTY
+        array = self._taken(runs.offsets, number)
+        foreign = _foreign(array)
+        foreign = foreign[number[foreign] < border]
+        if len(foreign):
+            number[foreign], odd[foreign] = self._decoded(values.of(foreign))
+            number[foreign] += border
+            array = self._taken(runs.offsets, number)
         if not empty_is_null.any():
             return array, odd
         lengths = np.diff(np.frombuffer(array.buffers()[1], np.int32, count + 1))
         mask = np.packbits((lengths > 0) | ~empty_is_null, bitorder="little")
         return pa.Array.from_buffers(pa.string(), count, [pa.py_buffer(mask), *array.buffers()[1:]]), odd
 
-    def _strings(self, values: Values, number: Array, odd: Array) -> tuple[Array, Runs]:
-        """Return which values are runs in the planes, and these; texts that are none get their numbers.
+    def _taken(self, offsets: Array, number: Array) -> pa.Array:
+        """Return texts by their numbers: first come the runs in the planes that `offsets` tell, then what was made."""
+        lengths = np.concatenate(self._pool.lengths)
+        border = len(self._held.planes)
+        made = np.empty(len(lengths) + 1, np.int32)
+        made[0] = border
+        made[1:] = border + np.cumsum(lengths)
+        held = self._held.with_texts(self._pool.written)
+        return _texts(np.concatenate([offsets, made]), held).take(pa.array(number))
 
-        Those are decoded one by one and end at their first zero.
-        """
+    def _strings(self, values: Values) -> tuple[Array, Runs]:
+        """Return which values are runs in the planes, and these."""
         places = np.flatnonzero((values.kind == STRING) & (values.size > 1))
         at, units = values.at[places], values.size[places] >> 1
-        # Some providers count the zero at the end; one anywhere else is found below.
+        # Some providers count the zero at the end; one anywhere else is found among what is foreign.
         ended = self._held.u16[at + 2 * units - 2] == 0
         units -= ended
-        odd |= (values.kind == STRING) & ((values.size & 1) > 0)
         some = units > 0
         if not some.all():
             places, at, units = places[some], at[some], units[some]
-        runs = Runs(self._held.letters(at), units, self._held.half)
-        foreign, offsets = runs.of(self._held.foreign)
-        if not foreign.any():
-            return places, runs
-        rows = np.unique(np.searchsorted(offsets[1:], np.flatnonzero(foreign), "right"))
-        told = []
-        for row in rows.tolist():
-            start = int(at[row])
-            text = self._held.content[start : start + 2 * int(units[row])].decode(
-                "utf-16-le", "surrogatepass"
-            )
+        return places, Runs(self._held.letters(at), units, self._held.half)
+
+    def _decoded(self, values: Values) -> "_Told":
+        """Decode texts one by one, each up to its first zero."""
+        told, odd = [], np.zeros(len(values.at), bool)
+        for place, (start, size) in enumerate(zip(values.at.tolist(), values.size.tolist(), strict=True)):
+            text = self._held.content[start : start + size].decode("utf-16-le", "surrogatepass")
             try:
                 told.append(text.partition("\0")[0].encode())
             except UnicodeEncodeError:
-                odd[places[row]] = True
+                odd[place] = True
                 told.append(b"")
-        number[places[rows]] = self._pool.add_each(told) + np.arange(len(rows))
-        plain = np.ones(len(places), bool)
-        plain[rows] = False
-        runs.number = runs.number[plain]
-        return places[plain], runs
+        return self._pool.add_each(told) + np.arange(len(told)), odd
 
     def _literal(self, at: Array, _: Array, __: int) -> "_Told":
         return self._literals + at, np.zeros(len(at), bool)
