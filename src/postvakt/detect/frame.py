@@ -102,17 +102,23 @@ class Frame:
         """Mark the rows that a view shows; None where it shows none."""
         if not view.channels:
             return np.ones(self.height, bool)
-        channels, codes = self._channels
+        kinds, codes = self._kinds
         wanted = {fold(channel) for channel in view.channels}
-        known = np.array([*(fold(name) in wanted for name in channels), False])
-        if not known.any():
-            return None
-        mask: Mask = known[codes]
-        return mask & self.has_id(frozenset(view.ids)) if view.ids else mask
+        shown = np.array(
+            [channel in wanted and (not view.ids or number in view.ids) for channel, number in kinds], bool
+        )
+        return shown[codes] if shown.any() else None
 
     @cached_property
-    def _channels(self) -> tuple[list[str], Numbers]:
-        return coded(self._batch.column("Channel"))
+    def _kinds(self) -> tuple[list[tuple[str | None, int | None]], Numbers]:
+        """The channels and event ids that occur together, channels folded, and which of these pairs each row has."""
+        channels, of_channel = coded(self._batch.column("Channel"))
+        numbers, of_number = self._ids
+        pairs = pa.array(of_channel.astype(np.int64) * (len(numbers) + 1) + of_number).dictionary_encode()
+        folded = [*map(fold, channels), None]
+        told = [divmod(pair, len(numbers) + 1) for pair in pairs.dictionary.to_pylist()]
+        kinds = [(folded[channel], [*numbers, None][number]) for channel, number in told]
+        return kinds, pairs.indices.to_numpy()
 
     @cached_property
     def _ids(self) -> tuple[list[int], Numbers]:
@@ -127,7 +133,8 @@ class Frame:
     def ids(self, within: Mask) -> frozenset[int]:
         """Return the ids of the marked events."""
         numbers, codes = self._ids
-        return frozenset(numbers[code] for code in np.unique(codes[within]).tolist() if code < len(numbers))
+        present = np.flatnonzero(np.bincount(codes[within], minlength=len(numbers) + 1)[:-1])
+        return frozenset(numbers[code] for code in present.tolist())
 
     def pieces(self, feeds: tuple[Feed, ...], within: Mask) -> list[Piece | Made]:
         """Return what the places hold in the rows that `within` marks; places that hold nothing are left out."""
