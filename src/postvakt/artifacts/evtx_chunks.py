@@ -163,7 +163,7 @@ def chunks(window: Window, *, dirty: bool) -> Iterator[Chunk | Waste]:
         cut = -1 if zero else window.peek(CHUNK + len(CHUNK_MARK) - 1).find(CHUNK_MARK, 1)
         size = cut if cut > 0 else len(block)
         window.skip(size)
-        yield _headless(start, block[:size]) or Waste(start, size, zero)
+        yield (None if zero else _headless(start, block[:size])) or Waste(start, size, zero)
 
 
 def _chunk(start: int, block: bytes, *, dirty: bool) -> Chunk:
