@@ -10,7 +10,7 @@ import pytest
 
 from postvakt import artifacts
 from postvakt.model.table import TableSpec
-from postvakt.tables.case import Case
+from postvakt.tables.case import MOST_DICTIONARY, Case
 from postvakt.tables.rows import ENOUGH_ROWS, repeats, schema, with_codes
 
 VALUES: dict[str, tuple[Any, ...]] = {
@@ -62,3 +62,18 @@ def test_a_column_repeats_where_half_its_values_do(values: list[str | None], tol
 def test_only_the_first_rows_are_looked_at() -> None:
     different = [str(number) for number in range(ENOUGH_ROWS)]
     assert not repeats(pa.array(different + ["a"] * ENOUGH_ROWS * 9))
+
+
+@pytest.mark.parametrize(("different", "told"), [(9, True), (MOST_DICTIONARY // 200, False)])
+def test_values_that_would_outgrow_a_dictionary_have_none(different: int, told: bool, tmp_path: Path) -> None:
+    """The first rows look alike in both: each value stands there twice."""
+    texts = [f"{at // 2 % different:x}".rjust(300, "x") for at in range(4 * different + 2 * ENOUGH_ROWS)]
+    names = ["n"] * len(texts)
+    pairs = pa.StructArray.from_arrays([pa.array(names), pa.array(texts)], names=["name", "value"])
+    listed = pa.ListArray.from_arrays(pa.array(range(len(texts) + 1), pa.int32()), pairs)
+    batch = pa.RecordBatch.from_pydict({"text": texts, "pairs": listed})
+    with Case(tmp_path).part("part.parquet", batch.schema) as part:
+        part.write(batch)
+    group = pq.ParquetFile(tmp_path / "part.parquet").metadata.row_group(0)
+    coded = {column.path_in_schema: column.has_dictionary_page for column in map(group.column, range(3))}
+    assert coded == {"text": told, "pairs.list.element.name": True, "pairs.list.element.value": told}

@@ -115,10 +115,9 @@ class Frame:
         channels, of_channel = coded(self._batch.column("Channel"))
         numbers, of_number = self._ids
         pairs = pa.array(of_channel.astype(np.int64) * (len(numbers) + 1) + of_number).dictionary_encode()
-        folded = [*map(fold, channels), None]
-        told = [divmod(pair, len(numbers) + 1) for pair in pairs.dictionary.to_pylist()]
-        kinds = [(folded[channel], [*numbers, None][number]) for channel, number in told]
-        return kinds, pairs.indices.to_numpy()
+        folded, ids = [*map(fold, channels), None], [*numbers, None]
+        told = [divmod(pair, len(ids)) for pair in pairs.dictionary.to_pylist()]
+        return [(folded[channel], ids[number]) for channel, number in told], pairs.indices.to_numpy()
 
     @cached_property
     def _ids(self) -> tuple[list[int], Numbers]:
