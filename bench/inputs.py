@@ -137,7 +137,7 @@ def written(what: str, size: int, samples: str = "") -> Path:
     folder = OUT / f"{what}-{size}{'-samples' if samples else ''}"
     mark = folder.with_suffix(".done")
     told = _mark(samples)
-    if mark.is_file() and mark.read_text() == told:
+    if folder.is_dir() and mark.is_file() and mark.read_text() == told:
         return folder
     shutil.rmtree(folder, ignore_errors=True)
     WRITERS[what](folder, size, samples)

@@ -1,10 +1,14 @@
-"""Event logs of one's own: those of a folder and of the 7z archives in it, laid into one folder and nothing else."""
+"""Event logs of one's own: those of a folder and of the 7z archives in it, laid into one folder and nothing else.
+
+They are taken by their names, and archives are opened by the library: what is measured does not choose what it reads.
+"""
 
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 from py7zr import SevenZipFile
+from py7zr.exceptions import AbsolutePathError, ArchiveError, PasswordRequired
 
 from bench.measure import Failed
 
@@ -14,9 +18,10 @@ MIB = 1024 * 1024
 
 def gathered(folder: Path, into: Path) -> Path:
     """Lay the event logs of `folder` into `into`, anew, and return that: the same files for all that read them. Raises
-    Failed where there are none, py7zr's errors where an archive is broken."""
-    shutil.rmtree(into, ignore_errors=True)
+    Failed where there are none, or an archive cannot be opened."""
     unpacked = into.with_name(f"{into.name}-unpacked")
+    for old in (into, unpacked):
+        shutil.rmtree(old, ignore_errors=True)
     into.mkdir(parents=True)
     for number, path in enumerate(_logs(folder, unpacked)):
         # Two servers' logs have the same names.
@@ -36,8 +41,11 @@ def told(logs: Path) -> str:
 def _logs(folder: Path, unpacked: Path) -> Iterator[Path]:
     yield from _named(folder, KIND)
     for number, archive in enumerate(_named(folder, ARCHIVE)):
-        with SevenZipFile(archive) as opened:
-            opened.extractall(unpacked / str(number))
+        try:
+            with SevenZipFile(archive) as opened:
+                opened.extractall(unpacked / str(number))
+        except (AbsolutePathError, ArchiveError, PasswordRequired) as why:
+            raise Failed(f"{archive}: {why!r}") from why
         yield from _named(unpacked / str(number), KIND)
 
 

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 import regrs
-from bench import hive_inputs, varied
+from bench import hive_inputs, inputs, varied
 from evtx import PyEvtxParser
 
 from postvakt.estate import event_kinds
@@ -82,3 +83,22 @@ def test_a_hive_has_as_many_values_as_asked(tmp_path: Path) -> None:
         waiting += key.subkeys()
     assert len(set(found)) == 500
     assert hive_inputs.software(500, 3) != hive_inputs.software(500, 4)
+
+
+def test_an_input_that_somebody_removed_is_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = []
+
+    def write(folder: Path, size: int, samples: str) -> None:
+        calls.append((size, samples))
+        folder.mkdir()
+
+    monkeypatch.setattr(inputs, "OUT", tmp_path)
+    monkeypatch.setitem(inputs.WRITERS, "logs", write)
+    folder = inputs.written("logs", 7)
+    assert (inputs.written("logs", 7), calls) == (folder, [(7, "")])
+    folder.rmdir()
+    assert inputs.written("logs", 7) == folder
+    assert folder.is_dir()
+    assert calls == [(7, ""), (7, "")]

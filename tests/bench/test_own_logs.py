@@ -26,6 +26,13 @@ def test_logs_of_a_folder_and_of_its_archives_are_laid_side_by_side(tmp_path: Pa
     assert sorted(path.name for path in into.parent.iterdir()) == ["logs"], "nothing else is left"
 
 
+def test_an_archive_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / "broken.7z").write_bytes(b"no archive")
+    with pytest.raises(Failed, match=r"broken\.7z"):
+        own_logs.gathered(tmp_path / "evidence", tmp_path / "logs")
+
+
 def test_a_folder_without_logs_is_no_small_set_of_logs(tmp_path: Path) -> None:
     with pytest.raises(Failed, match="no event logs"):
         own_logs.gathered(tmp_path / "empty", tmp_path / "logs")

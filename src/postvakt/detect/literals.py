@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from postvakt.detect.fields import CHANGES, PIECES
-from postvakt.detect.frame import Mask, valid
+from postvakt.detect.frame import Mask, Numbers, valid
 from postvakt.detect.necessary import needed
 from postvakt.detect.plan import Test
 from postvakt.detect.values import SIGN_64, fold, number_of, says
@@ -242,7 +242,11 @@ class _Marks:
         """Mark values that are not ASCII, of those whose bytes these are."""
         if not text.isascii():
             foreign = np.flatnonzero(np.frombuffer(text, np.uint8) >= 0x80) + start
-            self._marked[np.searchsorted(self._offsets, foreign, "right") - 1] = True
+            self._marked[self._values_at(foreign)] = True
+
+    def _values_at(self, places: Numbers) -> Numbers:
+        """Return which values hold these bytes of the buffer."""
+        return np.searchsorted(self._offsets, places, "right") - 1
 
     def search(self, literals: Any, held: pa.Buffer, put: tuple[str, str] | None, *, dense: bool) -> bool:
         """Mark values that touch a literal; tell whether few enough do to make the search worth while, or `dense` ones
@@ -273,15 +277,9 @@ class _Marks:
 
     def _mark(self, found: list[tuple[int, int, int]], low: int) -> None:
         # A find across the border of values is none, but may hide one in each: all of them are looked at.
-        first, last = (
-            np.searchsorted(
-                self._offsets,
-                np.fromiter((match[side] for match in found), np.int64, len(found)) + (low + step),
-                "right",
-            )
-            - 1
-            for side, step in ((1, 0), (2, -1))
-        )
+        starts = np.fromiter((start for _, start, _ in found), np.int64, len(found))
+        ends = np.fromiter((end for _, _, end in found), np.int64, len(found))
+        first, last = self._values_at(low + starts), self._values_at(low + ends - 1)
         self._marked[first] = self._marked[last] = True
         wide = np.flatnonzero(last - first > 1)
         for begin, end in set(zip(first[wide].tolist(), last[wide].tolist(), strict=True)):
